@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The records that cross from kernel to user space, and from a source to the decoder.
+ *
+ * One ABI: every field has a fixed width, there is no implicit padding, every byte is written.
+ * Enums are numbered and append-only. A reader skips a kind it does not know by size_bytes.
+ * Included by the BPF programs (after vmlinux.h) and by user space (after linux/types.h).
+ */
+#ifndef MEMTRACE_RECORD_H
+#define MEMTRACE_RECORD_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define MT_COMM_BYTES 16
+#define MT_NAME_BYTES 64
+#define MT_PATH_BYTES 256
+/* The faults of one thread that travel in one record. */
+#define MT_BATCH_FAULTS 64
+#define MT_RECORD_MAX_BYTES 8192
+
+enum mt_kind {
+	/* From the kernel. */
+	MT_KIND_FAULTS = 1,
+	MT_KIND_MAJOR = 2,
+	MT_KIND_MMAP = 3,
+	MT_KIND_MUNMAP = 4,
+	MT_KIND_BRK = 5,
+	MT_KIND_MREMAP = 6,
+	MT_KIND_MADVISE = 7,
+	MT_KIND_MPROTECT = 8,
+	MT_KIND_MLOCK = 9,
+	MT_KIND_MLOCKALL = 10,
+	MT_KIND_FORK = 11,
+	MT_KIND_EXEC = 12,
+	MT_KIND_EXIT = 13,
+	MT_KIND_SIGNAL = 14,
+	MT_KIND_MAPPING = 15, /* also from user space, read from /proc */
+
+	/* From user space: what the stream needs and the kernel programs cannot send. */
+	MT_KIND_SESSION = 64,
+	MT_KIND_PROCESS = 65,
+	MT_KIND_THREAD = 66,
+	MT_KIND_SAMPLE = 67,
+	MT_KIND_TICK = 68,
+	MT_KIND_WATERMARK = 69,
+	MT_KIND_LOSS = 70,
+	MT_KIND_PROBE = 71,
+	MT_KIND_END = 72,
+};
+
+/* Every record starts so. */
+struct mt_record {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 tgid;
+	__u32 tid;
+	__u16 size_bytes; /* whole record, this header included */
+	__u16 kind;	  /* enum mt_kind */
+	__u16 cpu;
+	__u16 flags; /* by kind */
+};
+
+/*
+ * The kernel's own fault counters of a thread (task->min_flt, maj_flt), low 32 bits, as they stood
+ * when the record was made. Their change between two records of a thread says how each exception
+ * between them ended, and how many faults were counted without an exception.
+ */
+struct mt_flt {
+	__u32 min_flt;
+	__u32 maj_flt;
+};
+
+/* MT_KIND_FAULTS: page-fault exceptions, in time order, all of the thread in the header. */
+struct mt_fault {
+	__u64 addr_flags; /* address in the low 57 bits, MT_FAULT_* above */
+	__u64 time_ns;	  /* at the start of the exception */
+	struct mt_flt flt; /* before this fault was handled */
+};
+
+#define MT_FAULT_ADDR_BITS 57
+#define MT_FAULT_ADDR_MASK ((1ULL << MT_FAULT_ADDR_BITS) - 1)
+#define MT_FAULT_WRITE (1ULL << 57)
+#define MT_FAULT_EXEC (1ULL << 58)
+#define MT_FAULT_KERNEL (1ULL << 59) /* taken in kernel mode, on a user address */
+#define MT_FAULT_PROT (1ULL << 60)   /* the page was there: a protection fault */
+
+struct mt_faults {
+	struct mt_record hdr; /* time_ns: of the first fault */
+	__u32 nr;
+	__u32 lost; /* faults lost on this CPU so far, by a full ring buffer */
+	struct mt_fault fault[]; /* nr of them */
+};
+
+/* MT_KIND_MAJOR: the kernel has just counted a major fault of this thread at this address. */
+struct mt_major {
+	struct mt_record hdr;
+	__u64 addr;
+};
+
+/*
+ * MT_KIND_MMAP … MT_KIND_MLOCKALL: a memory system call, at its end.
+ * arg[] are the call's arguments in their own order; ret its result, -errno where it failed.
+ */
+struct mt_call {
+	struct mt_record hdr;
+	__u64 arg[6];
+	__s64 ret;
+	struct mt_flt flt;
+};
+
+/* Follows struct mt_call in an MT_KIND_MMAP record of a file mapping (flag MT_CALL_FILE). */
+#define MT_CALL_FILE 0x1
+struct mt_file {
+	__u32 dev_major;
+	__u32 dev_minor;
+	__u64 ino;
+	char name[MT_NAME_BYTES]; /* last path component; NUL-terminated */
+};
+
+struct mt_mmap_file {
+	struct mt_call call;
+	struct mt_file file;
+};
+
+/* MT_KIND_FORK: by the parent (header), before the child runs. */
+#define MT_FORK_THREAD 0x1    /* a new thread of the same process */
+#define MT_FORK_SHARED_MM 0x2 /* another process that shares the address space (vfork) */
+struct mt_fork {
+	struct mt_record hdr;
+	__u32 child_tgid;
+	__u32 child_tid;
+	__u64 child_start_ns; /* CLOCK_BOOTTIME */
+	__u64 child_sp;	      /* user stack pointer that the child starts with; 0: not known */
+	struct mt_flt flt;    /* the parent's */
+};
+
+/* MT_KIND_EXEC: the new program is mapped; MT_KIND_MAPPING records follow if MT_EXEC_MAPPED. */
+#define MT_EXEC_MAPPED 0x1
+struct mt_exec {
+	struct mt_record hdr;
+	__u32 old_tid; /* a thread that is not the leader becomes it by exec */
+	__u32 pad;
+	struct mt_flt flt;
+	__u64 start_code;
+	__u64 end_code;
+	__u64 start_brk;
+	__u64 brk;
+	__u64 start_stack;
+	__u64 stack_limit_bytes; /* soft RLIMIT_STACK; ~0: unlimited */
+	char comm[MT_COMM_BYTES];
+	char path[MT_PATH_BYTES]; /* as given to execve; NUL-terminated */
+};
+
+/* MT_KIND_EXIT: of a thread; with MT_EXIT_GROUP the last one of its process. */
+#define MT_EXIT_GROUP 0x1
+struct mt_exit {
+	struct mt_record hdr;
+	struct mt_flt flt;
+	__u32 exit_code; /* as wait(2) reports it: code << 8 | signal; of the process for the last */
+	__u32 pad;
+	__u64 max_rss_bytes; /* of the process; 0: not known */
+};
+
+/* MT_KIND_SIGNAL: SIGSEGV or SIGBUS that the kernel raises for a bad access, in that thread. */
+#define MT_SIGNAL_VMA_KNOWN 0x1 /* vma_* were looked up; vma_end 0: no mapping there */
+struct mt_signal {
+	struct mt_record hdr;
+	struct mt_flt flt;
+	__s32 signo;
+	__s32 code; /* si_code */
+	__u64 addr; /* si_addr */
+	__u64 sp;
+	__u64 ip;
+	__u64 stack_limit_bytes; /* soft RLIMIT_STACK; ~0: unlimited */
+	__u64 start_stack;	 /* mm->start_stack */
+	__u64 stack_vm_bytes;	 /* mm->stack_vm: mapped by growing stacks */
+	__u64 vma_start;	 /* the mapping that holds addr */
+	__u64 vma_end;
+	__u64 vma_flags; /* VM_READ 1, VM_WRITE 2, VM_EXEC 4, VM_SHARED 8, VM_GROWSDOWN 0x100 */
+	char comm[MT_COMM_BYTES]; /* of the thread */
+};
+
+/*
+ * MT_KIND_MAPPING: one mapping of an address space. The first of a set has MT_MAPPING_FIRST: it
+ * replaces all that was known of the process's address space.
+ */
+#define MT_MAPPING_FIRST 0x1
+#define MT_MAPPING_HEAP 0x2  /* [heap]: the program break */
+#define MT_MAPPING_STACK 0x4 /* [stack]: the main stack */
+#define MT_MAPPING_VDSO 0x8  /* [vdso], [vvar], [vsyscall], … */
+#define MT_MAPPING_ANON 0x10 /* no file behind it */
+#define MT_MAPPING_LAST 0x20
+struct mt_mapping {
+	struct mt_record hdr;
+	__u64 start;
+	__u64 end;
+	__u64 offset; /* in the file, bytes */
+	__u32 prot;   /* PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4 */
+	__u32 shared; /* 1: MAP_SHARED */
+	__u32 dev_major;
+	__u32 dev_minor;
+	__u64 ino;
+	char name[MT_PATH_BYTES]; /* path or last component; may be empty; NUL-terminated */
+};
+
+/* MT_KIND_SESSION: tracing begins; time_ns is the zero of all relative times. */
+struct mt_session {
+	struct mt_record hdr;
+	__u64 start_realtime_ns; /* CLOCK_REALTIME */
+	__u64 start_boottime_ns; /* CLOCK_BOOTTIME */
+	__u64 interval_ns;
+	__u32 page_bytes;
+	__u32 cpus;
+	char kernel[65]; /* uname release */
+	char arch[65];
+	char target[126]; /* as the user gave it */
+};
+
+/* MT_KIND_PROCESS: what /proc says of a process that was not seen to be born. */
+#define MT_PROCESS_TARGET 0x1 /* named by the user */
+struct mt_process {
+	struct mt_record hdr;
+	__u32 ppid;
+	__u32 nr_threads;
+	__u64 start_ns; /* CLOCK_BOOTTIME */
+	__u64 start_brk;
+	__u64 start_stack;
+	__u64 stack_limit_bytes; /* ~0: unlimited */
+	char comm[MT_COMM_BYTES];
+	char exe[MT_PATH_BYTES];
+};
+
+/* MT_KIND_THREAD: the fault counters of a live thread, read from /proc. */
+#define MT_THREAD_FINAL 0x1 /* read when tracing ended */
+struct mt_thread {
+	struct mt_record hdr;
+	struct mt_flt flt;
+	__u64 sp; /* user stack pointer; 0: not known */
+	char comm[MT_COMM_BYTES];
+};
+
+/* MT_KIND_SAMPLE: read from /proc at an interval's end. */
+struct mt_sample {
+	struct mt_record hdr;
+	__u64 rss_bytes;
+};
+
+/* MT_KIND_TICK: an interval ends at time_ns. MT_KIND_WATERMARK: nothing older is to come. */
+struct mt_tick {
+	struct mt_record hdr;
+};
+
+/* MT_KIND_LOSS: what was lost so far, by cause. */
+enum mt_loss {
+	MT_LOSS_RING_FAULTS = 0, /* faults: ring buffer full */
+	MT_LOSS_RING_RECORDS = 1, /* other records: ring buffer full */
+	MT_LOSS_FILTER_FULL = 2,  /* children not followed: pid outside of the filter */
+	MT_LOSS_READ = 3,	  /* records that the reader could not keep or decode */
+	MT_LOSS_NR,
+};
+
+struct mt_losses {
+	struct mt_record hdr;
+	__u64 lost[MT_LOSS_NR];
+	__u64 delivered; /* events delivered, each fault counted */
+};
+
+/* MT_KIND_PROBE: which probe serves a fact in this run, and what it misses. */
+struct mt_probe {
+	struct mt_record hdr;
+	char fact[32];
+	char via[64];
+	char misses[160]; /* separated by "; ", empty: nothing known */
+};
+
+/* MT_KIND_END: tracing ended. */
+enum mt_ended_by {
+	MT_ENDED_DURATION = 0,
+	MT_ENDED_INTERRUPT = 1,
+	MT_ENDED_TARGET_EXIT = 2,
+};
+
+struct mt_end {
+	struct mt_record hdr;
+	__u32 ended_by; /* enum mt_ended_by */
+	__u32 pad;
+};
+
+_Static_assert(sizeof(struct mt_record) == 24, "record ABI");
+_Static_assert(sizeof(struct mt_fault) == 24, "record ABI");
+_Static_assert(sizeof(struct mt_faults) == 32, "record ABI");
+_Static_assert(sizeof(struct mt_major) == 32, "record ABI");
+_Static_assert(sizeof(struct mt_call) == 88, "record ABI");
+_Static_assert(sizeof(struct mt_mmap_file) == 168, "record ABI");
+_Static_assert(sizeof(struct mt_fork) == 56, "record ABI");
+_Static_assert(sizeof(struct mt_exec) == 360, "record ABI");
+_Static_assert(sizeof(struct mt_exit) == 48, "record ABI");
+_Static_assert(sizeof(struct mt_signal) == 128, "record ABI");
+_Static_assert(sizeof(struct mt_mapping) == 328, "record ABI");
+_Static_assert(sizeof(struct mt_session) == 312, "record ABI");
+_Static_assert(sizeof(struct mt_process) == 336, "record ABI");
+_Static_assert(sizeof(struct mt_thread) == 56, "record ABI");
+_Static_assert(sizeof(struct mt_sample) == 32, "record ABI");
+_Static_assert(sizeof(struct mt_losses) == 64, "record ABI");
+_Static_assert(sizeof(struct mt_probe) == 280, "record ABI");
+_Static_assert(sizeof(struct mt_end) == 32, "record ABI");
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The words of the field that model, report and renderers share, and their names in output. */
+#ifndef MEMTRACE_VOCAB_H
+#define MEMTRACE_VOCAB_H
+
+#include <stdint.h>
+
+enum region {
+	REGION_TEXT,
+	REGION_DATA,
+	REGION_BSS,
+	REGION_HEAP,
+	REGION_STACK,
+	REGION_THREAD_STACK,
+	REGION_ANON,
+	REGION_FILE,
+	REGION_SHMEM,
+	REGION_VDSO,
+	REGION_OTHER,
+	NR_REGIONS,
+};
+
+enum fault_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC, NR_ACCESSES };
+
+/* The memory calls that are counted; the order is that of the tables. */
+enum mem_call {
+	CALL_BRK,
+	CALL_MMAP,
+	CALL_MUNMAP,
+	CALL_MREMAP,
+	CALL_MADVISE,
+	CALL_MPROTECT,
+	CALL_MLOCK,
+	NR_CALLS,
+};
+
+enum fault_pattern {
+	PATTERN_NONE, /* too few faults to tell */
+	PATTERN_UP,
+	PATTERN_DOWN,
+	PATTERN_STRIDED,
+	PATTERN_SCATTERED,
+};
+
+enum stack_hit_kind { HIT_MAIN_LIMIT, HIT_THREAD_GUARD };
+
+/* The words for these in JSON and tables ("text", "thread_stack", "read", "brk", …). */
+const char *region__name(enum region region);
+const char *fault_access__name(enum fault_access access);
+const char *mem_call__name(enum mem_call call);
+const char *fault_pattern__name(enum fault_pattern pattern); /* "up", … ; PATTERN_NONE: "-" */
+const char *stack_hit_kind__name(enum stack_hit_kind kind);
+
+#define BYTES_UNKNOWN UINT64_MAX /* or unlimited, where a limit is meant */
+
+#endif

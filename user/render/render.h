@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Renderers: each turns a report into bytes on a stream, and knows nothing else.
+ * They return 0, or -errno when the stream could not be written (-EPIPE: the reader has gone).
+ */
+#ifndef MEMTRACE_RENDER_H
+#define MEMTRACE_RENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct report;
+struct report_interval;
+
+struct render_options {
+	unsigned int width; /* columns */
+	bool colour;
+	bool verbose; /* also the tables by thread, by slice, every mapping detail */
+	size_t top;   /* rows in each table; 0: all */
+};
+
+int render_text__report(const struct report *report, const struct render_options *opt, FILE *out);
+
+/* The live view: a header line, and a line per process and interval. */
+int render_text__interval_header(const struct render_options *opt, FILE *out);
+int render_text__interval(const struct report_interval *row, const struct render_options *opt,
+			  FILE *out);
+
+int render_json__report(const struct report *report, const struct render_options *opt, FILE *out);
+
+#endif

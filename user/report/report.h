@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The report: a snapshot of the model as owned rows. Renderers read this and nothing else.
+ *
+ * Units are in the names. Times called t_s are seconds since tracing began. Strings are owned by
+ * the report and come from strangers: a renderer escapes them for its medium. "known" flags say
+ * that a fact could be had; where it could not, JSON has null and text a dash.
+ */
+#ifndef MEMTRACE_REPORT_H
+#define MEMTRACE_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/vocab.h"
+
+struct report_fault_point {
+	double t_s; /* the interval's end */
+	uint64_t minor;
+	uint64_t major;
+};
+
+struct report_heap_point {
+	double t_s;
+	uint64_t brk_bytes;
+	uint64_t anon_mmap_bytes;
+	uint64_t rss_bytes; /* BYTES_UNKNOWN: could not be read */
+};
+
+/* A mapping, or all mappings of one file: a row of the faults-by-mapping table. */
+struct report_mapping {
+	char *name; /* path, "[heap]", "[stack]", "[anon]", … */
+	enum region region;
+	uint64_t start; /* lowest address; 0 for what is unmapped by now */
+	uint64_t mapped_bytes; /* mapped now, or at most (for what is unmapped by now) */
+	uint64_t faults;
+	uint64_t major;
+	uint64_t pages_touched; /* distinct pages that faulted */
+	enum fault_pattern pattern;
+	bool unmapped;
+};
+
+/* Faults in one slice of the address space: consecutive slices with faults, ascending. */
+struct report_slice {
+	uint64_t start;
+	uint64_t size_bytes;
+	uint64_t faults;
+	uint64_t pages_touched;
+	uint64_t mapped_pages; /* now, in this slice */
+	char *name;	       /* of the mapping with the most faults in it */
+};
+
+struct report_thread {
+	uint32_t tid;
+	char *comm;
+	uint64_t minor;
+	uint64_t major;
+	bool exited;
+};
+
+struct report_call {
+	uint64_t count;
+	uint64_t failed;
+	uint64_t bytes; /* of the calls that succeeded; brk: by which the break grew, summed */
+};
+
+/* Failed calls by call and errno, most frequent first. */
+struct report_failure {
+	enum mem_call call;
+	int err; /* positive errno */
+	uint64_t count;
+};
+
+struct report_hit {
+	double t_s;
+	uint32_t tid;
+	char *comm; /* of the thread */
+	enum stack_hit_kind kind;
+	uint64_t address;
+	uint64_t sp;
+	uint64_t size_bytes;
+	uint64_t limit_bytes; /* BYTES_UNKNOWN: unlimited */
+};
+
+/* How a difference between the kernel's count and the observed exceptions is explained. */
+struct report_check {
+	bool known;
+	uint64_t kernel_minor;
+	uint64_t kernel_major;
+	uint64_t observed;   /* page-fault exceptions seen */
+	uint64_t populated;  /* counted by the kernel without an exception: MAP_POPULATE, exec, … */
+	uint64_t not_counted; /* exceptions that the kernel does not count: bad access, interrupted */
+	uint64_t lost;
+	uint64_t in_flight; /* exceptions whose end was not seen when tracing stopped */
+	int64_t unexplained;
+	bool ok;
+};
+
+struct report_process {
+	uint32_t pid;
+	uint32_t ppid;
+	char *comm;
+	char *exe;	/* NULL: not known */
+	double start_s; /* since tracing began; negative: it ran before */
+	bool ended;
+	double end_s;
+	int exit_code;	 /* -1 if a signal ended it */
+	int exit_signal; /* 0 if none did */
+	uint32_t nr_threads; /* seen in all */
+
+	struct {
+		uint64_t minor;
+		uint64_t major;
+		uint64_t total;
+		uint64_t user;
+		uint64_t kernel;
+		uint64_t by_region[NR_REGIONS];
+		uint64_t by_access[NR_ACCESSES];
+		struct report_fault_point *timeline;
+		size_t nr_timeline;
+		struct report_mapping *mappings; /* most faults first; all of them */
+		size_t nr_mappings;
+		struct report_slice *slices; /* ascending address */
+		size_t nr_slices;
+		uint64_t run_pages_log2[32]; /* runs of consecutive pages, faults per run: [2^i, 2^(i+1)) */
+	} faults;
+
+	struct {
+		uint64_t brk_bytes; /* now: program break minus its start */
+		uint64_t anon_mmap_bytes;
+		int64_t growth_bytes;
+		uint64_t peak_bytes; /* of brk + anon_mmap */
+		uint64_t rss_bytes;	/* last sample */
+		uint64_t peak_rss_bytes; /* BYTES_UNKNOWN: not known */
+		struct report_call calls[NR_CALLS];
+		struct report_failure *failures;
+		size_t nr_failures;
+		uint64_t call_size_log2[NR_CALLS][48]; /* calls by size in bytes: [2^i, 2^(i+1)) */
+		struct report_heap_point *timeline;
+		size_t nr_timeline;
+	} heap;
+
+	struct {
+		uint64_t limit_bytes; /* BYTES_UNKNOWN: unlimited */
+		bool limit_known;
+		uint64_t peak_bytes; /* of the main stack, as the kernel measures it against the limit */
+		struct report_hit *hits;
+		size_t nr_hits;
+		uint64_t hits_total; /* hits[] keeps the first 1000 */
+	} stack;
+
+	struct report_check check;
+
+	struct report_thread *threads; /* most faults first */
+	size_t nr_threads_listed;
+};
+
+struct report_probe {
+	char *fact;
+	char *via;
+	char **misses;
+	size_t nr_misses;
+};
+
+struct report_loss {
+	const char *cause; /* static: "ring_full_faults", … */
+	uint64_t count;
+};
+
+struct report {
+	const char *version;
+	struct {
+		char *kernel;
+		char *arch;
+		uint32_t page_bytes;
+		uint32_t cpus;
+	} host;
+	struct {
+		uint64_t start_realtime_ns;
+		double duration_s;
+		double interval_s;
+		char *target;
+		const char *ended_by; /* static: "duration", "interrupt", "target_exit" */
+	} session;
+	struct report_probe *probes;
+	size_t nr_probes;
+	struct {
+		uint64_t records; /* lost, in all */
+		uint64_t delivered;
+		uint64_t fault_weight_max;
+		struct report_loss *by_cause; /* every cause, also those at 0 */
+		size_t nr_causes;
+	} loss;
+	struct report_process *processes; /* most faults first */
+	size_t nr_processes;
+};
+
+/* A line of the live view: one process in one interval. */
+struct report_interval {
+	double t_s; /* the interval's end */
+	uint64_t end_realtime_ns;
+	double length_s;
+	uint32_t pid;
+	const char *comm; /* borrowed */
+	uint64_t minor;
+	uint64_t major;
+	uint64_t heap_bytes;
+	int64_t heap_delta_bytes; /* change in this interval */
+	uint64_t rss_bytes; /* BYTES_UNKNOWN: could not be read */
+	uint64_t stack_bytes;
+	uint64_t hits; /* stack-limit hits in this interval */
+	bool ended;
+};
+
+void report__free(struct report *report);
+
+#endif
