@@ -89,7 +89,7 @@ struct mt_faults {
 	struct mt_record hdr; /* time_ns: of the first fault */
 	__u32 nr;
 	__u32 lost; /* faults lost on this CPU so far, by a full ring buffer */
-	struct mt_fault fault[]; /* nr of them */
+	/* struct mt_fault [nr] follow */
 };
 
 /* MT_KIND_MAJOR: the kernel has just counted a major fault of this thread at this address. */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * All kernel drift: what was renamed, added or changed between the kernels that memtrace runs on
+ * (5.10 and later), each entry with the kernel that it covers.
+ */
+#ifndef MEMTRACE_BPF_COMPAT_H
+#define MEMTRACE_BPF_COMPAT_H
+
+#if defined(__TARGET_ARCH_arm64)
+struct pt_regs___arm64 {
+	int syscallno;
+} __attribute__((preserve_access_index));
+#endif
+
+#define has_helper(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
+
+/* The fault counters of the current task. bpf_get_current_task_btf: 5.11. */
+static __always_inline struct mt_flt current__flt(void)
+{
+	struct mt_flt flt;
+
+	if (has_helper(get_current_task_btf)) {
+		struct task_struct *task = bpf_get_current_task_btf();
+
+		flt.min_flt = task->min_flt;
+		flt.maj_flt = task->maj_flt;
+	} else {
+		struct task_struct *task = (void *)bpf_get_current_task();
+
+		flt.min_flt = BPF_CORE_READ(task, min_flt);
+		flt.maj_flt = BPF_CORE_READ(task, maj_flt);
+	}
+	return flt;
+}
+
+/*
+ * The registers with which a task last entered the kernel. bpf_task_pt_regs: 5.15. Before it they
+ * are where the kernel's task_pt_regs() looks: at the top of the kernel stack, which is 16 KiB
+ * on x86-64 and arm64 without KASAN.
+ */
+#define COMPAT_THREAD_SIZE 16384
+static __always_inline struct pt_regs *current__regs(void)
+{
+	struct task_struct *task;
+
+	if (has_helper(task_pt_regs) && has_helper(get_current_task_btf))
+		return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	task = (void *)bpf_get_current_task();
+	return (struct pt_regs *)((char *)BPF_CORE_READ(task, stack) + COMPAT_THREAD_SIZE) - 1;
+}
+
+static __always_inline struct task_struct *current__task(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+/* The sixth argument of a system call: libbpf 1.1 stops at the fifth. */
+static __always_inline __u64 syscall__arg6(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(regs, r9);
+#elif defined(__TARGET_ARCH_arm64)
+	return BPF_CORE_READ((struct user_pt_regs *)regs, regs[5]);
+#endif
+}
+
+/* The number of the system call that registers belong to. */
+static __always_inline long syscall__nr(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(regs, orig_ax);
+#elif defined(__TARGET_ARCH_arm64)
+	return BPF_CORE_READ((struct pt_regs___arm64 *)regs, syscallno);
+#endif
+}
+
+/* The user stack pointer of a task that has not run yet; 0 where it cannot be had. */
+static __always_inline __u64 task__sp(struct task_struct *task)
+{
+	if (!has_helper(task_pt_regs))
+		return 0;
+	return PT_REGS_SP_CORE((struct pt_regs *)bpf_task_pt_regs(task));
+}
+
+/* The open-coded iterator over mappings: 6.7. */
+extern int bpf_iter_task_vma_new(struct bpf_iter_task_vma *it, struct task_struct *task,
+				 __u64 addr) __ksym __weak;
+extern struct vm_area_struct *bpf_iter_task_vma_next(struct bpf_iter_task_vma *it) __ksym __weak;
+extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __ksym __weak;
+#define can_iterate_vmas() (bpf_iter_task_vma_new != NULL)
+
+#endif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Page faults. The clock and the ring buffer are the dear steps: faults are gathered per CPU and
+ * sent MT_BATCH_FAULTS at a time, or when another thread faults on the CPU, or when the loader
+ * asks (flush_batch).
+ */
+#include "common.bpf.h"
+
+/* max_entries is set to the number of possible CPUs before load. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE); /* the loader looks who has faults waiting */
+	__type(key, __u32);
+	__type(value, struct mt_batch);
+} batches SEC(".maps");
+
+static __always_inline void batch__send(struct mt_batch *batch)
+{
+	__u32 nr = batch->rec.nr;
+	__u64 size;
+
+	if (nr > MT_BATCH_FAULTS)
+		nr = MT_BATCH_FAULTS;
+	size = sizeof(batch->rec) + nr * sizeof(batch->fault[0]);
+	batch->rec.hdr.time_ns = batch->fault[0].time_ns;
+	batch->rec.hdr.size_bytes = size;
+	batch->rec.hdr.kind = MT_KIND_FAULTS;
+	batch->rec.hdr.cpu = bpf_get_smp_processor_id();
+	batch->rec.hdr.flags = 0;
+	if (bpf_ringbuf_output(&ring, batch, size, ring__wakeup_flag())) {
+		loss__count(MT_LOSS_RING_FAULTS, nr);
+		batch->rec.lost += nr;
+	}
+	batch->rec.nr = 0;
+}
+
+/*
+ * No lock: the tracepoints fire in the exception entry with interrupts off, and the loader's
+ * flush_batch runs in an inter-processor interrupt, so nothing else touches this CPU's batch.
+ */
+static __always_inline int fault__add(__u64 addr, __u64 flags)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 cpu, nr;
+	struct mt_batch *batch;
+	struct mt_fault *fault;
+
+	if (!tgid__traced(id >> 32))
+		return 0;
+	/* Not an address of user space: never resolved, never counted by the kernel. */
+	if (addr & ~MT_FAULT_ADDR_MASK)
+		return 0;
+	cpu = bpf_get_smp_processor_id();
+	batch = bpf_map_lookup_elem(&batches, &cpu);
+	if (!batch)
+		return 0;
+	if (batch->rec.nr && (batch->rec.hdr.tid != (__u32)id || batch->rec.hdr.tgid != id >> 32))
+		batch__send(batch);
+	batch->rec.hdr.tgid = id >> 32;
+	batch->rec.hdr.tid = (__u32)id;
+
+	nr = batch->rec.nr;
+	if (nr >= MT_BATCH_FAULTS)
+		return 0;
+	fault = &batch->fault[nr];
+	fault->addr_flags = addr | flags;
+	fault->time_ns = bpf_ktime_get_ns();
+	fault->flt = current__flt();
+	batch->rec.nr = nr + 1;
+	if (nr + 1 == MT_BATCH_FAULTS)
+		batch__send(batch);
+	return 0;
+}
+
+/* The page-fault error code of x86; riscv and others that gain the tracepoints differ. */
+#define X86_PF_PROT 0x1
+#define X86_PF_WRITE 0x2
+#define X86_PF_INSTR 0x10
+
+static __always_inline __u64 x86__fault_flags(unsigned long error_code)
+{
+	return (error_code & X86_PF_PROT ? MT_FAULT_PROT : 0) |
+	       (error_code & X86_PF_WRITE ? MT_FAULT_WRITE : 0) |
+	       (error_code & X86_PF_INSTR ? MT_FAULT_EXEC : 0);
+}
+
+SEC("tp_btf/page_fault_user")
+int BPF_PROG(page_fault_user, unsigned long address, struct pt_regs *regs, unsigned long error_code)
+{
+	return fault__add(address, x86__fault_flags(error_code));
+}
+
+SEC("tp_btf/page_fault_kernel")
+int BPF_PROG(page_fault_kernel, unsigned long address, struct pt_regs *regs,
+	     unsigned long error_code)
+{
+	return fault__add(address, x86__fault_flags(error_code) | MT_FAULT_KERNEL);
+}
+
+/* The kernel has just counted a major fault: software event page-faults-maj, period 1. */
+SEC("perf_event")
+int page_fault_major(struct bpf_perf_event_data *ctx)
+{
+	struct mt_major *rec;
+
+	if (!tgid__traced(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	rec = record__reserve(MT_KIND_MAJOR, sizeof(*rec));
+	if (!rec)
+		return 0;
+	rec->addr = ctx->addr;
+	record__submit(rec);
+	return 0;
+}
+
+/* Run by the loader on each CPU with waiting faults (BPF_PROG_TEST_RUN, 5.10). */
+SEC("raw_tp")
+int flush_batch(void *ctx)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct mt_batch *batch = bpf_map_lookup_elem(&batches, &cpu);
+
+	if (batch && batch->rec.nr)
+		batch__send(batch);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

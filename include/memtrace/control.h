@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the loader tells the BPF programs, and what they tell it beside the records. */
+#ifndef MEMTRACE_CONTROL_H
+#define MEMTRACE_CONTROL_H
+
+#include "memtrace/record.h"
+
+/* Fixed at load. */
+struct mt_config {
+	__u32 all;	 /* trace every process but self_tgid */
+	__u32 follow;	 /* trace the children of traced processes */
+	__u32 self_tgid; /* the tracer */
+	__u32 wakeup_bytes;
+};
+
+struct mt_control {
+	__u64 lost[MT_LOSS_NR];
+};
+
+/* The faults of a CPU that wait to be sent: an element of an array map indexed by CPU. */
+struct mt_batch {
+	struct mt_faults rec; /* rec.nr faults wait */
+	struct mt_fault fault[MT_BATCH_FAULTS];
+	__u8 pad[32]; /* whole cache lines */
+};
+
+_Static_assert(sizeof(struct mt_batch) % 64 == 0, "a CPU's batch shares no cache line");
+
+#endif

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <string.h>
+
+#include "event/event.h"
+
+/* A string field that must end within the record; offset 0: the kind has none. */
+struct string_field {
+	uint16_t offset;
+	uint16_t size;
+};
+
+struct kind {
+	uint16_t min_bytes;
+	struct string_field strings[3];
+	void (*decode)(const struct mt_record *record, unsigned int i, struct event *ev);
+};
+
+#define STRING(type, field) {offsetof(struct type, field), sizeof(((struct type *)0)->field)}
+
+static const struct mt_fault *faults__at(const struct mt_record *record, unsigned int i)
+{
+	return (const struct mt_fault *)((const struct mt_faults *)record + 1) + i;
+}
+
+static struct flt flt__decode(const struct mt_flt *flt)
+{
+	return (struct flt){.min = flt->min_flt, .maj = flt->maj_flt};
+}
+
+static void decode_fault(const struct mt_record *record, unsigned int i, struct event *ev)
+{
+	const struct mt_fault *fault = faults__at(record, i);
+	uint64_t bits = fault->addr_flags;
+
+	ev->time_ns = fault->time_ns;
+	ev->fault = (struct event_fault){
+		.addr = bits & MT_FAULT_ADDR_MASK,
+		.flt = flt__decode(&fault->flt),
+		.access = bits & MT_FAULT_EXEC	  ? ACCESS_EXEC
+			  : bits & MT_FAULT_WRITE ? ACCESS_WRITE
+						  : ACCESS_READ,
+		.kernel = bits & MT_FAULT_KERNEL,
+		.protection = bits & MT_FAULT_PROT,
+		.lost_on_cpu = ((const struct mt_faults *)record)->lost,
+	};
+}
+
+static void decode_major(const struct mt_record *record, unsigned int i, struct event *ev)
+{
+	(void)i;
+	ev->major_addr = ((const struct mt_major *)record)->addr;
+}
+
+static enum mem_call call__of_kind(uint16_t kind)
+{
+	switch (kind) {
+	case MT_KIND_BRK:
+		return CALL_BRK;
+	case MT_KIND_MMAP:
+		return CALL_MMAP;
+	case MT_KIND_MUNMAP:
+		return CALL_MUNMAP;
+	case MT_KIND_MREMAP:
+		return CALL_MREMAP;
+	case MT_KIND_MADVISE:
+		return CALL_MADVISE;
+	case MT_KIND_MPROTECT:
+		return CALL_MPROTECT;
+	default:
+		return CALL_MLOCK;
+	}
+}
+
+/* What system calls return for an error: -1 … -4095. */
+#define MAX_ERRNO 4095
+
+static int call__errno(enum mem_call call, const struct mt_call *rec)
+{
+	/* brk answers with the break as it is: an error is a break that is not the wished one. */
+	if (call == CALL_BRK)
+		return rec->arg[0] && (uint64_t)rec->ret != rec->arg[0] ? ENOMEM : 0;
+	return rec->ret < 0 && rec->ret >= -MAX_ERRNO ? (int)-rec->ret : 0;
+}
+
+static void call__decode_args(const struct mt_call *rec, struct event_call *call)
+{
+	call->addr = rec->arg[0];
+	call->size_bytes = rec->arg[1];
+	switch (call->call) {
+	case CALL_BRK:
+		call->size_bytes = 0;
+		break;
+	case CALL_MMAP:
+		call->prot = rec->arg[2];
+		call->flags = rec->arg[3];
+		call->offset = rec->arg[5];
+		break;
+	case CALL_MREMAP:
+		call->new_size_bytes = rec->arg[2];
+		call->flags = rec->arg[3];
+		break;
+	case CALL_MADVISE:
+		call->advice = rec->arg[2];
+		break;
+	case CALL_MPROTECT:
+		call->prot = rec->arg[2];
+		break;
+	default:
+		break;
+	}
+	if (call->all) {
+		call->flags = rec->arg[0];
+		call->addr = 0;
+		call->size_bytes = 0;
+	}
+}
+
+static void decode_call(const struct mt_record *record, unsigned int i, struct event *ev)
+{
+	const struct mt_call *rec = (const struct mt_call *)record;
+	enum mem_call call = call__of_kind(record->kind);
+
+	(void)i;
+	ev->call = (struct event_call){
+		.call = call,
+		.err = call__errno(call, rec),
+		.ret = rec->ret,
+		.all = record->kind == MT_KIND_MLOCKALL,
+		.name = "",
+		.flt = flt__decode(&rec->flt),
+	};
+	call__decode_args(rec, &ev->call);
+	if (record->flags & MT_CALL_FILE) {
+		const struct mt_file *file = &((const struct mt_mmap_file *)record)->file;
+
+		ev->call.has_file = true;
+		ev->call.dev_major = file->dev_major;
+		ev->call.dev_minor = file->dev_minor;
+		ev->call.ino = file->ino;
+		ev->call.name = file->name;
+	}
+}
+
+static void decode_mapping(const struct mt_record *record, unsigned int i, struct event *ev)
+{
+	const struct mt_mapping *rec = (const struct mt_mapping *)record;
+
+	(void)i;
+	ev->mapping = (struct event_mapping){
+		.start = rec->start,
+		.end = rec->end,
+		.offset = rec->offset,
+		.prot = rec->prot,
+		.shared = rec->shared,
+		.dev_major = rec->dev_major,
+		.dev_minor = rec->dev_minor,
+		.ino = rec->ino,
+		.name = rec->name,
+	};
+}
+
+static void decode_sample(const struct mt_record *record, unsigned int i, struct event *ev)
+{
+	(void)i;
+	ev->rss_bytes = ((const struct mt_sample *)record)->rss_bytes;
+}
+
+static void decode_end(const struct mt_record *record, unsigned int i, struct event *ev)
+{
+	(void)i;
+	ev->ended_by = ((const struct mt_end *)record)->ended_by;
+}
+
+/* The other kinds have no smaller form than the record itself: all members are one pointer. */
+static void decode_whole(const struct mt_record *record, unsigned int i, struct event *ev)
+{
+	(void)i;
+	ev->fork = (const struct mt_fork *)record;
+}
+
+static const struct kind kinds[] = {
+	[MT_KIND_FAULTS] = {sizeof(struct mt_faults), {}, decode_fault},
+	[MT_KIND_MAJOR] = {sizeof(struct mt_major), {}, decode_major},
+	[MT_KIND_MMAP] = {sizeof(struct mt_call), {}, decode_call},
+	[MT_KIND_MUNMAP] = {sizeof(struct mt_call), {}, decode_call},
+	[MT_KIND_BRK] = {sizeof(struct mt_call), {}, decode_call},
+	[MT_KIND_MREMAP] = {sizeof(struct mt_call), {}, decode_call},
+	[MT_KIND_MADVISE] = {sizeof(struct mt_call), {}, decode_call},
+	[MT_KIND_MPROTECT] = {sizeof(struct mt_call), {}, decode_call},
+	[MT_KIND_MLOCK] = {sizeof(struct mt_call), {}, decode_call},
+	[MT_KIND_MLOCKALL] = {sizeof(struct mt_call), {}, decode_call},
+	[MT_KIND_FORK] = {sizeof(struct mt_fork), {}, decode_whole},
+	[MT_KIND_EXEC] = {sizeof(struct mt_exec),
+			  {STRING(mt_exec, comm), STRING(mt_exec, path)},
+			  decode_whole},
+	[MT_KIND_EXIT] = {sizeof(struct mt_exit), {}, decode_whole},
+	[MT_KIND_SIGNAL] = {sizeof(struct mt_signal), {STRING(mt_signal, comm)}, decode_whole},
+	[MT_KIND_MAPPING] = {sizeof(struct mt_mapping),
+			     {STRING(mt_mapping, name)},
+			     decode_mapping},
+	[MT_KIND_SESSION] = {sizeof(struct mt_session),
+			     {STRING(mt_session, kernel), STRING(mt_session, arch),
+			      STRING(mt_session, target)},
+			     decode_whole},
+	[MT_KIND_PROCESS] = {sizeof(struct mt_process),
+			     {STRING(mt_process, comm), STRING(mt_process, exe)},
+			     decode_whole},
+	[MT_KIND_THREAD] = {sizeof(struct mt_thread), {STRING(mt_thread, comm)}, decode_whole},
+	[MT_KIND_SAMPLE] = {sizeof(struct mt_sample), {}, decode_sample},
+	[MT_KIND_TICK] = {sizeof(struct mt_tick), {}, decode_whole},
+	[MT_KIND_WATERMARK] = {sizeof(struct mt_tick), {}, decode_whole},
+	[MT_KIND_LOSS] = {sizeof(struct mt_losses), {}, decode_whole},
+	[MT_KIND_PROBE] = {sizeof(struct mt_probe),
+			   {STRING(mt_probe, fact), STRING(mt_probe, via),
+			    STRING(mt_probe, misses)},
+			   decode_whole},
+	[MT_KIND_END] = {sizeof(struct mt_end), {}, decode_end},
+};
+
+static const struct kind *kind__of(uint16_t kind)
+{
+	if (kind >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[kind].decode)
+		return NULL;
+	return &kinds[kind];
+}
+
+static bool strings__end(const struct mt_record *record, const struct kind *kind)
+{
+	for (size_t i = 0; i < sizeof(kind->strings) / sizeof(kind->strings[0]); i++) {
+		const struct string_field *field = &kind->strings[i];
+
+		if (field->offset && !memchr((const char *)record + field->offset, 0, field->size))
+			return false;
+	}
+	return true;
+}
+
+/* What a minimum size cannot say: parts whose presence the record itself announces. */
+static bool parts__fit(const struct mt_record *record)
+{
+	if (record->kind == MT_KIND_FAULTS) {
+		uint32_t nr = ((const struct mt_faults *)record)->nr;
+
+		return nr >= 1 && nr <= MT_BATCH_FAULTS &&
+		       record->size_bytes == sizeof(struct mt_faults) + nr * sizeof(struct mt_fault);
+	}
+	if (record->kind == MT_KIND_MMAP && record->flags & MT_CALL_FILE) {
+		const struct mt_mmap_file *mmap_file = (const struct mt_mmap_file *)record;
+
+		return record->size_bytes >= sizeof(*mmap_file) &&
+		       memchr(mmap_file->file.name, 0, sizeof(mmap_file->file.name));
+	}
+	if (record->kind == MT_KIND_MAPPING) {
+		const struct mt_mapping *mapping = (const struct mt_mapping *)record;
+
+		return mapping->start < mapping->end;
+	}
+	return true;
+}
+
+int record__check(const void *data, size_t size)
+{
+	const struct mt_record *record = data;
+	const struct kind *kind;
+
+	if (size < sizeof(*record) || record->size_bytes < sizeof(*record) ||
+	    record->size_bytes > size || record->size_bytes > MT_RECORD_MAX_BYTES)
+		return -EBADMSG;
+	kind = kind__of(record->kind);
+	if (!kind)
+		return -ENOTSUP;
+	if (record->size_bytes < kind->min_bytes || !strings__end(record, kind) ||
+	    !parts__fit(record))
+		return -EBADMSG;
+	return 0;
+}
+
+unsigned int record__events(const struct mt_record *record)
+{
+	return record->kind == MT_KIND_FAULTS ? ((const struct mt_faults *)record)->nr : 1;
+}
+
+uint64_t record__time(const struct mt_record *record, unsigned int i)
+{
+	return record->kind == MT_KIND_FAULTS ? faults__at(record, i)->time_ns : record->time_ns;
+}
+
+void record__decode(const struct mt_record *record, unsigned int i, struct event *ev)
+{
+	ev->kind = record->kind;
+	ev->time_ns = record->time_ns;
+	ev->tgid = record->tgid;
+	ev->tid = record->tid;
+	ev->flags = record->flags;
+	ev->cpu = record->cpu;
+	kinds[record->kind].decode(record, i, ev);
+}

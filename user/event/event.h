@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The typed events that the model is fed with, and the decoder that makes them from records. */
+#ifndef MEMTRACE_EVENT_H
+#define MEMTRACE_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/vocab.h"
+#include "memtrace/record.h"
+
+/* A thread's kernel fault counters, see struct mt_flt. */
+struct flt {
+	uint32_t min;
+	uint32_t maj;
+};
+
+struct event_fault {
+	uint64_t addr;
+	struct flt flt; /* before the fault was handled */
+	enum fault_access access;
+	bool kernel;
+	bool protection;
+	uint32_t lost_on_cpu; /* faults that the ring buffer had no room for on this CPU, so far */
+};
+
+/* A memory system call at its end. Which fields mean something depends on the call. */
+struct event_call {
+	enum mem_call call;
+	int err; /* positive errno, 0: success */
+	uint64_t addr;
+	uint64_t size_bytes;
+	uint64_t ret;
+	uint64_t new_size_bytes; /* mremap */
+	uint32_t prot;		 /* mmap, mprotect */
+	uint32_t flags;		 /* mmap, mremap, mlockall */
+	uint32_t advice;	 /* madvise */
+	bool all;		 /* mlockall */
+	uint64_t offset;	 /* mmap of a file */
+	bool has_file;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint64_t ino;
+	const char *name; /* "" if not known */
+	struct flt flt;
+};
+
+struct event_mapping {
+	uint64_t start;
+	uint64_t end;
+	uint64_t offset;
+	uint32_t prot;
+	bool shared;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint64_t ino;
+	const char *name;
+};
+
+/* flags are the record's (MT_*); strings are borrowed from the record and NUL-terminated. */
+struct event {
+	enum mt_kind kind;
+	uint64_t time_ns;
+	uint32_t tgid;
+	uint32_t tid;
+	uint16_t flags;
+	uint16_t cpu;
+	union {
+		struct event_fault fault;
+		struct event_call call;
+		struct event_mapping mapping;
+		uint64_t major_addr;
+		const struct mt_fork *fork;
+		const struct mt_exec *exec;
+		const struct mt_exit *exit;
+		const struct mt_signal *signal;
+		const struct mt_session *session;
+		const struct mt_process *process;
+		const struct mt_thread *thread;
+		uint64_t rss_bytes;
+		const struct mt_losses *losses;
+		const struct mt_probe *probe;
+		enum mt_ended_by ended_by;
+	};
+};
+
+/*
+ * Check that a record of at most size bytes is whole and well-formed.
+ * -EBADMSG: truncated, oversized or inconsistent; -ENOTSUP: a kind that is not known (skip it).
+ */
+int record__check(const void *record, size_t size);
+
+/* Number of events in a checked record: faults come many in one. */
+unsigned int record__events(const struct mt_record *record);
+
+/* When the i-th event of a checked record happened. */
+uint64_t record__time(const struct mt_record *record, unsigned int i);
+
+/* The i-th event of a checked record. The event borrows from the record. */
+void record__decode(const struct mt_record *record, unsigned int i, struct event *ev);
+
+#endif
