@@ -58,7 +58,7 @@ USER_CFLAGS := -std=gnu17 $(WARNINGS) -g $(MODE_FLAGS) $(USER_CPPFLAGS) $(PKG_CF
 USER_LDFLAGS := $(MODE_FLAGS) $(LDFLAGS)
 # A BPF program names every argument of its hook. linux/bpf.h wants asm/types.h, which Debian
 # keeps in a directory by architecture.
-BPF_CFLAGS := -std=gnu17 $(WARNINGS) -Wno-unused-parameter -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) \
+BPF_CFLAGS := -std=gnu17 $(WARNINGS) -Wno-unused-parameter -Wno-sign-compare -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) \
 	-Ivmlinux -Iinclude -Ibpf $(call pkg,--cflags libbpf) \
 	-idirafter /usr/include/$(MACHINE)-linux-gnu
 WORKLOAD_CFLAGS := -std=gnu17 $(WARNINGS) -O1 -g -pthread -D_GNU_SOURCE
