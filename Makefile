@@ -3,7 +3,7 @@
 # make                builds build/memtrace, without root
 # sudo make check     sets up, builds, runs lint and every test
 # sudo make demo      sets up, builds, shows a report of tests/workloads/demo.c
-# make lint unit workloads live bench install clean
+# make lint format unit workloads live bench install clean
 #
 # V=1 shows the commands. DEBUG=1 and SANITIZE=1 build in directories of their own.
 # CC, CFLAGS, LDFLAGS, CLANG, BPFTOOL, PKG_CONFIG, PREFIX and DESTDIR mean what they usually do.
@@ -89,7 +89,7 @@ MAN_PAGE := $(firstword $(wildcard man/memtrace.8 doc/memtrace.8 memtrace.8))
 DEPS := $(BPF_OBJS:.o=.d) $(USER_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(LIVE_OBJS:.o=.d) \
 	$(WORKLOAD_OBJS:.o=.d) $(WORKLOAD_COMMON_OBJ:.o=.d)
 
-.PHONY: all bpf check demo lint install clean workloads unit live bench deps test-deps \
+.PHONY: all bpf check demo lint format install clean workloads unit live bench deps test-deps \
 	unit-programs live-programs FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -180,6 +180,9 @@ live: all workloads live-programs
 lint:
 	@CC='$(CC)' scripts/lint
 
+format:
+	@scripts/lint --format
+
 # Set-up can bring what this make looked up in vain, so the rest is a make of its own.
 check:
 	@MAKE='$(MAKE)' scripts/check
@@ -197,5 +200,9 @@ install: all
 
 clean:
 	rm -rf build
+
+# For scripts: a variable of this file.
+print-%:
+	@echo '$($*)'
 
 -include $(wildcard $(DEPS))
