@@ -53,6 +53,8 @@ static __always_inline int mmap__emit(struct pt_regs *regs, long ret)
 	call__fill(&rec->call, regs, ret);
 	rec->call.hdr.flags = MT_CALL_FILE;
 	file = fd__file(rec->call.arg[4]);
+	if (file__is_shmem(file))
+		rec->call.hdr.flags |= MT_CALL_SHMEM;
 	file__identify(file, &rec->file.dev_major, &rec->file.dev_minor, &rec->file.ino);
 	__builtin_memset(rec->file.name, 0, sizeof(rec->file.name));
 	file__name(file, rec->file.name, sizeof(rec->file.name));

@@ -15,6 +15,13 @@ static __always_inline void file__identify(struct file *file, __u32 *dev_major, 
 	*ino = BPF_CORE_READ(file, f_inode, i_ino);
 }
 
+#define TMPFS_MAGIC 0x01021994
+
+static __always_inline bool file__is_shmem(struct file *file)
+{
+	return BPF_CORE_READ(file, f_inode, i_sb, s_magic) == TMPFS_MAGIC;
+}
+
 static __always_inline void file__name(struct file *file, char *name, __u32 size)
 {
 	const unsigned char *from = BPF_CORE_READ(file, f_path.dentry, d_name.name);

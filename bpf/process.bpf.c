@@ -79,6 +79,8 @@ static __always_inline void mapping__fill(struct mt_mapping *rec, const struct m
 	if (file) {
 		file__identify(file, &rec->dev_major, &rec->dev_minor, &rec->ino);
 		file__name(file, rec->name, sizeof(rec->name));
+		if (rec->shared && file__is_shmem(file))
+			rec->hdr.flags |= MT_MAPPING_SHMEM;
 		return;
 	}
 	rec->hdr.flags |= MT_MAPPING_ANON;

@@ -111,6 +111,7 @@ struct mt_call {
 
 /* Follows struct mt_call in an MT_KIND_MMAP record of a file mapping (flag MT_CALL_FILE). */
 #define MT_CALL_FILE 0x1
+#define MT_CALL_SHMEM 0x2 /* the file is on tmpfs: shared memory, memfd, /dev/shm */
 struct mt_file {
 	__u32 dev_major;
 	__u32 dev_minor;
@@ -191,6 +192,7 @@ struct mt_signal {
 #define MT_MAPPING_VDSO 0x8  /* [vdso], [vvar], [vsyscall], … */
 #define MT_MAPPING_ANON 0x10 /* no file behind it */
 #define MT_MAPPING_LAST 0x20
+#define MT_MAPPING_SHMEM 0x40 /* shared memory: tmpfs, memfd, System V, shared anonymous */
 struct mt_mapping {
 	struct mt_record hdr;
 	__u64 start;

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "base/array.h"
+#include "source/probe.h"
+#include "source/tracefs.h"
+
+static const struct probe probes[] = {
+	{
+		.fact = "page faults",
+		.via = "tp_btf page_fault_user, page_fault_kernel",
+		.misses = "pages populated without an exception (counted in the check)",
+		.how = PROBE_TP_BTF,
+		.required = true,
+		.since = "the page-fault tracepoints of x86-64 with BTF (Linux 5.5)",
+		.programs = {{"page_fault_user", "page_fault_user"},
+			     {"page_fault_kernel", "page_fault_kernel"}},
+	},
+	{
+		.fact = "major faults",
+		.via = "perf software event page-faults-maj, with task->maj_flt",
+		.misses = "",
+		.how = PROBE_MAJOR,
+		.programs = {{"page_fault_major", NULL}},
+	},
+	{
+		.fact = "processes and threads",
+		.via = "tp_btf sched_process_fork, _exec, _exit",
+		.misses = "",
+		.how = PROBE_TP_BTF,
+		.required = true,
+		.since = "raw tracepoints with BTF (Linux 5.5)",
+		.programs = {{"process_fork", "sched_process_fork"},
+			     {"process_exec", "sched_process_exec"},
+			     {"process_exit", "sched_process_exit"}},
+	},
+	{
+		.fact = "memory calls",
+		.via = "tracepoint syscalls/sys_exit_*",
+		.misses = "calls of 32-bit programs; mappings made without these calls (shmat, io_uring)",
+		.how = PROBE_TRACEPOINT,
+		.programs = {{"exit_brk", "syscalls/sys_exit_brk"},
+			     {"exit_mmap", "syscalls/sys_exit_mmap"},
+			     {"exit_munmap", "syscalls/sys_exit_munmap"},
+			     {"exit_mremap", "syscalls/sys_exit_mremap"},
+			     {"exit_madvise", "syscalls/sys_exit_madvise"},
+			     {"exit_mprotect", "syscalls/sys_exit_mprotect"},
+			     {"exit_pkey_mprotect", "syscalls/sys_exit_pkey_mprotect"},
+			     {"exit_mlock", "syscalls/sys_exit_mlock"},
+			     {"exit_mlock2", "syscalls/sys_exit_mlock2"},
+			     {"exit_mlockall", "syscalls/sys_exit_mlockall"}},
+	},
+	{
+		.fact = "memory calls",
+		.via = "tp_btf sys_exit",
+		.misses = "calls of 32-bit programs; mappings made without these calls (shmat, io_uring)",
+		.how = PROBE_TP_BTF,
+		.required = true,
+		.since = "system-call tracepoints (CONFIG_FTRACE_SYSCALLS)",
+		.programs = {{"exit_any", "sys_exit"}},
+	},
+	{
+		.fact = "stack-limit hits",
+		.via = "tp_btf signal_generate, with bpf_find_vma",
+		.misses = "stacks that overflow beyond their guard page",
+		.how = PROBE_TP_BTF,
+		.kernel_func = "bpf_find_vma",
+		.programs = {{"bad_access_vma", "signal_generate"}},
+	},
+	{
+		.fact = "stack-limit hits",
+		.via = "tp_btf signal_generate",
+		.misses = "stacks that overflow beyond their guard page",
+		.how = PROBE_TP_BTF,
+		.since = "tracepoint signal_generate",
+		.programs = {{"bad_access", "signal_generate"}},
+	},
+};
+
+#define NR_PROBES (sizeof(probes) / sizeof(probes[0]))
+
+#define for_each_program(probe, p)                                                                 \
+	for (const struct probe_program *p = (probe)->programs;                                    \
+	     p < (probe)->programs + PROBE_MAX_PROGRAMS && p->program; p++)
+
+static bool tp_btf__offered(const struct probe *probe, const struct btf *vmlinux)
+{
+	char name[128];
+
+	if (probe->kernel_func &&
+	    btf__find_by_name_kind(vmlinux, probe->kernel_func, BTF_KIND_FUNC) < 0)
+		return false;
+	for_each_program(probe, p) {
+		snprintf(name, sizeof(name), "btf_trace_%s", p->tracepoint);
+		if (btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool tracepoint__offered(const struct probe *probe, int *tracefs_fd)
+{
+	if (*tracefs_fd < 0)
+		*tracefs_fd = tracefs__open();
+	if (*tracefs_fd < 0)
+		return false;
+	for_each_program(probe, p)
+		if (tracefs__event_id(*tracefs_fd, p->tracepoint) < 0)
+			return false;
+	return true;
+}
+
+static bool probe__offered(const struct probe *probe, const struct btf *vmlinux, int *tracefs_fd)
+{
+	switch (probe->how) {
+	case PROBE_TP_BTF:
+		return tp_btf__offered(probe, vmlinux);
+	case PROBE_TRACEPOINT:
+		return tracepoint__offered(probe, tracefs_fd);
+	case PROBE_MAJOR:
+		break;
+	}
+	return true;
+}
+
+int probe__choose(struct probe_choice *choice, struct error *error)
+{
+	struct btf *vmlinux = btf__load_vmlinux_btf();
+	int err = 0;
+
+	*choice = (struct probe_choice){.tracefs_fd = -1};
+	if (!vmlinux)
+		return error__set(error, ENOTSUP,
+				  "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs one "
+				  "built with CONFIG_DEBUG_INFO_BTF, Linux 5.8 or newer");
+	for (size_t i = 0; i < NR_PROBES && !err;) {
+		const char *fact = probes[i].fact;
+		const struct probe *chosen = NULL, *last = NULL;
+
+		for (; i < NR_PROBES && !strcmp(probes[i].fact, fact); i++) {
+			last = &probes[i];
+			if (!chosen && probe__offered(last, vmlinux, &choice->tracefs_fd))
+				chosen = last;
+		}
+		if (chosen)
+			choice->chosen[choice->nr++] = chosen;
+		else if (last->required)
+			err = error__set(error, ENOTSUP, "this kernel does not offer %s: %s is missing",
+					 fact, last->since);
+		else
+			choice->absent[choice->nr_absent++] = last;
+	}
+	btf__free(vmlinux);
+	if (err)
+		probe__release(choice);
+	return err;
+}
+
+void probe__release(struct probe_choice *choice)
+{
+	if (choice->tracefs_fd >= 0)
+		close(choice->tracefs_fd);
+	choice->tracefs_fd = -1;
+}
+
+void probe__select_programs(const struct probe_choice *choice, struct bpf_object *object)
+{
+	for (size_t i = 0; i < NR_PROBES; i++)
+		for_each_program(&probes[i], p)
+			bpf_program__set_autoload(
+				bpf_object__find_program_by_name(object, p->program), false);
+	for (size_t i = 0; i < choice->nr; i++)
+		for_each_program(choice->chosen[i], p)
+			bpf_program__set_autoload(
+				bpf_object__find_program_by_name(object, p->program), true);
+}
+
+static int links__add(struct probe_links *links, struct bpf_link *link)
+{
+	struct bpf_link **slot;
+
+	if (!link)
+		return -errno;
+	slot = array__push(links);
+	if (!slot) {
+		bpf_link__destroy(link);
+		return -ENOMEM;
+	}
+	*slot = link;
+	return 0;
+}
+
+/* The link owns the perf event from here on. */
+static int links__add_perf_event(struct probe_links *links, struct bpf_program *program,
+				 struct perf_event_attr *attr, int cpu)
+{
+	struct bpf_link *link;
+	int fd;
+
+	fd = syscall(SYS_perf_event_open, attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	link = bpf_program__attach_perf_event(program, fd);
+	if (!link) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return links__add(links, link);
+}
+
+static int tracepoint__attach(int tracefs_fd, const struct probe_program *p,
+			      struct bpf_program *program, struct probe_links *links)
+{
+	int id = tracefs__event_id(tracefs_fd, p->tracepoint);
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT,
+		.size = sizeof(attr),
+		.config = id,
+	};
+
+	/* On one CPU: the program runs at the tracepoint itself, wherever it is hit. */
+	return id < 0 ? id : links__add_perf_event(links, program, &attr, 0);
+}
+
+static int major__attach(struct bpf_program *program, struct probe_links *links)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_PAGE_FAULTS_MAJ,
+		.sample_period = 1,
+	};
+	int nr_cpus = libbpf_num_possible_cpus();
+
+	for (int cpu = 0; cpu < nr_cpus; cpu++) {
+		int err = links__add_perf_event(links, program, &attr, cpu);
+
+		/* -ENODEV: that CPU is offline. */
+		if (err && err != -ENODEV)
+			return err;
+	}
+	return nr_cpus < 0 ? nr_cpus : 0;
+}
+
+static int program__attach(const struct probe_choice *choice, const struct probe *probe,
+			   const struct probe_program *p, struct bpf_object *object,
+			   struct probe_links *links)
+{
+	struct bpf_program *program = bpf_object__find_program_by_name(object, p->program);
+
+	switch (probe->how) {
+	case PROBE_TP_BTF:
+		return links__add(links, bpf_program__attach(program));
+	case PROBE_TRACEPOINT:
+		return tracepoint__attach(choice->tracefs_fd, p, program, links);
+	case PROBE_MAJOR:
+		return major__attach(program, links);
+	}
+	return -EINVAL;
+}
+
+int probe__attach(const struct probe_choice *choice, struct bpf_object *object,
+		  struct probe_links *links, struct error *error)
+{
+	/* The faults last: all that explains them is in place before the first. */
+	for (size_t i = choice->nr; i-- > 0;) {
+		const struct probe *probe = choice->chosen[i];
+
+		for_each_program(probe, p) {
+			int err = program__attach(choice, probe, p, object, links);
+
+			if (!err)
+				continue;
+			probe__detach(links);
+			return error__set(error, -err, "cannot attach %s (%s): %s", p->program,
+					  probe->via, strerror(-err));
+		}
+	}
+	return 0;
+}
+
+void probe__detach(struct probe_links *links)
+{
+	/* The faults first: what explains them stays to the end. */
+	for (size_t i = links->nr; i-- > 0;)
+		bpf_link__destroy(links->items[i]);
+	array__free(links);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table of probes: for each fact the ways to it, best first. Choosing, attaching and reporting
+ * all read this one table.
+ */
+#ifndef MEMTRACE_PROBE_H
+#define MEMTRACE_PROBE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct bpf_object;
+struct bpf_link;
+
+enum probe_how {
+	PROBE_TP_BTF,	  /* raw tracepoint with BTF: no tracefs needed */
+	PROBE_TRACEPOINT, /* classic tracepoint, by its id in tracefs */
+	PROBE_MAJOR,	  /* perf software event page-faults-maj, on every CPU */
+};
+
+struct probe_program {
+	const char *program;	/* in the BPF object */
+	const char *tracepoint; /* "page_fault_user", "syscalls/sys_exit_brk"; NULL: none */
+};
+
+#define PROBE_MAX_PROGRAMS 12
+
+struct probe {
+	const char *fact;
+	const char *via;
+	const char *misses; /* separated by "; " */
+	enum probe_how how;
+	const char *kernel_func; /* the program calls this kernel function; NULL: none */
+	bool required;		 /* without the fact there is nothing to report */
+	const char *since;	 /* what a kernel lacks that does not offer it */
+	struct probe_program programs[PROBE_MAX_PROGRAMS];
+};
+
+/* Which probe serves which fact on this kernel. */
+struct probe_choice {
+	const struct probe *chosen[8]; /* one per fact that can be had */
+	size_t nr;
+	const struct probe *absent[8]; /* the last way to each fact that cannot */
+	size_t nr_absent;
+	int tracefs_fd; /* -1: none */
+};
+
+/* -ENOTSUP (with its text) if a required fact cannot be had, or the kernel has no BTF. */
+int probe__choose(struct probe_choice *choice, struct error *error);
+void probe__release(struct probe_choice *choice);
+
+/* Have the object load just the programs that were chosen. */
+void probe__select_programs(const struct probe_choice *choice, struct bpf_object *object);
+
+struct probe_links {
+	struct bpf_link **items;
+	size_t nr, cap;
+};
+
+/* Attach all that was chosen; on failure nothing stays attached. 0 or -errno with its text. */
+int probe__attach(const struct probe_choice *choice, struct bpf_object *object,
+		  struct probe_links *links, struct error *error);
+void probe__detach(struct probe_links *links);
+
+#endif

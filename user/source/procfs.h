@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What /proc says of a process, as records. All functions deliver through fn and pass on its
+ * result; a process that is gone, or may not be read, is -ESRCH or the -errno of the open.
+ */
+#ifndef MEMTRACE_PROCFS_H
+#define MEMTRACE_PROCFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "source/source.h"
+
+/* Does this process exist (and is it a process, not a thread)? 0, -ESRCH, -EINVAL for a thread. */
+int procfs__check_process(uint32_t pid);
+
+/* MT_KIND_PROCESS, dated time_ns. flags: MT_PROCESS_*. */
+int procfs__process(uint32_t tgid, uint64_t time_ns, uint16_t flags, source_fn fn, void *ctx);
+
+/* The MT_KIND_MAPPING records of an address space, dated time_ns. */
+int procfs__mappings(uint32_t tgid, uint64_t time_ns, source_fn fn, void *ctx);
+
+/*
+ * MT_KIND_THREAD of each thread. time_ns 0: each dated when it was read. flags: MT_THREAD_*.
+ * A thread that ends meanwhile is left out.
+ */
+int procfs__threads(uint32_t tgid, uint64_t time_ns, uint16_t flags, source_fn fn, void *ctx);
+
+/* MT_KIND_SAMPLE: resident set size. */
+int procfs__sample(uint32_t tgid, uint64_t time_ns, source_fn fn, void *ctx);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which processes the live source has met: a byte a pid, so that every record can afford to ask. */
+#ifndef MEMTRACE_TGIDS_H
+#define MEMTRACE_TGIDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tgids {
+	uint8_t *state;
+	uint32_t limit; /* pids are below it */
+	size_t nr_alive;
+	struct {
+		uint32_t *items;
+		size_t nr, cap;
+	} active; /* those with records since tgids__reset_active() */
+};
+
+/* limit: kernel.pid_max. 0 or -ENOMEM. */
+int tgids__init(struct tgids *tgids, uint32_t limit);
+void tgids__release(struct tgids *tgids);
+
+/* Neither met nor gone: its history is not in the stream. */
+bool tgids__unknown(const struct tgids *tgids, uint32_t tgid);
+bool tgids__alive(const struct tgids *tgids, uint32_t tgid);
+void tgids__add(struct tgids *tgids, uint32_t tgid);
+void tgids__exit(struct tgids *tgids, uint32_t tgid);
+
+void tgids__note_active(struct tgids *tgids, uint32_t tgid);
+void tgids__reset_active(struct tgids *tgids);
+
+#endif
