@@ -16,7 +16,8 @@ struct report_interval;
 struct render_options {
 	unsigned int width; /* columns */
 	bool colour;
-	bool verbose; /* also the tables by thread, by slice, every mapping detail */
+	bool utf8; /* the locale's codeset is UTF-8; else text is plain ASCII */
+	bool verbose; /* also the threads, addresses of mappings, sizes of every call */
 	size_t top;   /* rows in each table; 0: all */
 };
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Numbers as people read them. The text is returned by value: units__bytes(n).s is good until the
+ * end of the full expression, so it goes straight into a printf().
+ */
+#ifndef MEMTRACE_UNITS_H
+#define MEMTRACE_UNITS_H
+
+#include <stdint.h>
+
+struct unit_text {
+	char s[40];
+};
+
+struct unit_text units__count(uint64_t n);	 /* "655,360" */
+struct unit_text units__count_short(uint64_t n); /* at most 7 columns: "655,360", "12.3M" */
+struct unit_text units__rate(double per_s);	 /* at most 7 columns: "0.5", "655,360", "1.2M" */
+
+/* IEC units, one decimal: "512 B", "12.0 MiB"; BYTES_UNKNOWN: "-". */
+struct unit_text units__bytes(uint64_t bytes);
+struct unit_text units__bytes_delta(int64_t bytes); /* signed: "+12.0 MiB", "0 B" */
+
+/* At most 6 (7 with a sign) columns, K is 1024 as in top(1): "512", "12.0M"; unknown: "-". */
+struct unit_text units__bytes_short(uint64_t bytes);
+struct unit_text units__bytes_delta_short(int64_t bytes);
+
+/* "61.0%". Never 0.0% for some, nor 100.0% for less than all; "-" of nothing. */
+struct unit_text units__percent(uint64_t part, uint64_t whole);
+
+struct unit_text units__duration(double seconds); /* "350 ms", "12.34 s", "5m 03s", "2h 05m" */
+struct unit_text units__address(uint64_t address); /* "0x7f…" */
+
+#endif

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "render/chart.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "render/table.h"
+
+#define NR_LEVELS 8
+#define LABEL_COLUMNS 12
+
+void chart__bar(struct text *text, double fraction, unsigned int columns)
+{
+	static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+	unsigned int parts = text->opt->utf8 ? 8 : 1;
+	unsigned long units;
+
+	if (!(fraction > 0))
+		return;
+	units = (unsigned long)lround(fmin(fraction, 1) * columns * parts);
+	if (!units)
+		units = 1;
+	text__repeat(text, text__either(text, "█", "#"), (unsigned int)(units / parts));
+	text__add(text, eighths[units % parts]);
+}
+
+/* As bpftrace writes it: K is 1024. */
+static struct unit_text power_of_two(unsigned int exponent)
+{
+	struct unit_text ret;
+
+	snprintf(ret.s, sizeof(ret.s), "%u%.1s", 1U << exponent % 10, &" KMGTPE"[exponent / 10]);
+	if (exponent < 10)
+		snprintf(ret.s, sizeof(ret.s), "%u", 1U << exponent);
+	return ret;
+}
+
+void chart__log2(struct text *text, const char *title, const char *counted, const uint64_t *bins,
+		 unsigned int nr_bins)
+{
+	const struct column columns[] = {
+		{title, COLUMN_LEFT, 0, 0},
+		{counted, COLUMN_RIGHT, 0, 0},
+		{"%", COLUMN_RIGHT, 0, 0},
+		{"", COLUMN_BAR, 0, 1},
+	};
+	unsigned int first = nr_bins, last = 0;
+	uint64_t most = 0, sum = 0;
+	struct table table;
+
+	for (unsigned int i = 0; i < nr_bins; i++) {
+		if (!bins[i])
+			continue;
+		first = first < i ? first : i;
+		last = i;
+		most = most > bins[i] ? most : bins[i];
+		sum += bins[i];
+	}
+	if (!most)
+		return;
+	table__open(&table, text, 2, columns, 4);
+	for (unsigned int i = first; i <= last; i++) {
+		if (i == 0)
+			table__add(&table, "[1]");
+		else
+			table__addf(&table, "[%s, %s)", power_of_two(i).s, power_of_two(i + 1).s);
+		table__add(&table, units__count(bins[i]).s);
+		table__add(&table, units__percent(bins[i], sum).s);
+		table__add_bar(&table, (double)bins[i] / (double)most);
+	}
+	table__close(&table);
+}
+
+/* For each column the greatest value of the points that it covers; NAN where none is known. */
+static void resample(const struct chart_series *series, double *values, unsigned int columns)
+{
+	double start = series->start_s, length, from;
+	unsigned int first, last;
+
+	length = series->points[series->nr_points - 1].t_s - start;
+	for (unsigned int i = 0; i < columns; i++)
+		values[i] = NAN;
+	for (size_t p = 0; p < series->nr_points; p++) {
+		if (series->nr_points <= columns || !(length > 0)) {
+			first = last = (unsigned int)(p * columns / series->nr_points);
+			if (series->nr_points <= columns)
+				last = (unsigned int)((p + 1) * columns / series->nr_points) - 1;
+		} else {
+			from = p ? series->points[p - 1].t_s : start;
+			first = (unsigned int)fmax(0, (from - start) / length * columns);
+			last = (unsigned int)fmax(
+				0, ceil((series->points[p].t_s - start) / length * columns) - 1);
+		}
+		for (unsigned int i = first; i <= last && i < columns; i++)
+			values[i] = fmax(values[i], series->points[p].value);
+	}
+}
+
+static bool extremes(const struct chart_series *series, double *least, double *greatest)
+{
+	*least = *greatest = NAN;
+	for (size_t p = 0; p < series->nr_points; p++) {
+		*least = fmin(*least, series->points[p].value);
+		*greatest = fmax(*greatest, series->points[p].value);
+	}
+	return !isnan(*least);
+}
+
+static const char *level(const struct text *text, double value, double low, double high)
+{
+	static const char *const utf8[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+	static const char *const ascii[] = {"_", ".", ":", "-", "=", "+", "*", "#"};
+	int i = 0;
+
+	if (isnan(value))
+		return " ";
+	if (high > low)
+		i = (int)((value - low) / (high - low) * (NR_LEVELS - 1) + 0.5);
+	return text->opt->utf8 ? utf8[i] : ascii[i];
+}
+
+void chart__sparkline(struct text *text, unsigned int indent, const struct chart_series *series)
+{
+	double least, greatest, *values;
+	struct unit_text low, high;
+	unsigned int columns, stretch;
+
+	if (!series->nr_points || !extremes(series, &least, &greatest))
+		return;
+	low = series->unit(least);
+	high = series->unit(greatest);
+	columns = text->width - indent - LABEL_COLUMNS - 34;
+	/* A few points are drawn wider, but never so that their number is unclear. */
+	stretch = columns / (unsigned int)fmin((double)series->nr_points, columns);
+	if (series->nr_points < columns)
+		columns = (unsigned int)series->nr_points * (stretch < 3 ? stretch : 3);
+	values = calloc(columns, sizeof(*values));
+	if (!values) {
+		text->err = -ENOMEM;
+		return;
+	}
+	resample(series, values, columns);
+	text__pad(text, indent);
+	text__add(text, series->label);
+	text__pad(text, indent + LABEL_COLUMNS);
+	for (unsigned int i = 0; i < columns; i++)
+		text__add(text, level(text, values[i], series->from_zero ? 0 : least, greatest));
+	text__addf(text, "  min %s%s, max %s%s", low.s, series->suffix, high.s, series->suffix);
+	text__end(text);
+	free(values);
+}

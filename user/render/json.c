@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "render/json.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/escape.h"
+#include "base/units.h"
+#include "render/render.h"
+#include "report/report.h"
+
+#define SCHEMA 1
+/*
+ * ASCII only: a C1 control or a direction override in a name would act on the terminal that the
+ * document is shown on. 15 digits: seconds come back as they were rounded.
+ */
+#define DUMP_FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15))
+
+void json__set(struct json *json, json_t *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, value))
+		json->err = -ENOMEM;
+}
+
+void json__append(struct json *json, json_t *array, json_t *value)
+{
+	if (json_array_append_new(array, value))
+		json->err = -ENOMEM;
+}
+
+json_t *json__count(uint64_t n)
+{
+	return json_integer(n < INT64_MAX ? (json_int_t)n : INT64_MAX);
+}
+
+json_t *json__bytes(uint64_t bytes)
+{
+	return bytes == BYTES_UNKNOWN ? json_null() : json__count(bytes);
+}
+
+json_t *json__address(uint64_t address)
+{
+	return json_string(units__address(address).s);
+}
+
+json_t *json__seconds(double seconds)
+{
+	double rounded = round(seconds * 1e6) / 1e6;
+
+	if (!isfinite(rounded))
+		return json_null();
+	return json_real(rounded == 0 ? 0 : rounded); /* no -0.0 */
+}
+
+json_t *json__string(const char *s)
+{
+	json_t *ret;
+	char *valid;
+
+	if (!s)
+		return json_null();
+	valid = escape__utf8(s);
+	ret = valid ? json_string(valid) : NULL;
+	free(valid);
+	return ret;
+}
+
+static json_t *about(struct json *json, const struct report *report)
+{
+	json_t *o = json_object();
+
+	json__set(json, o, "version", json__string(report->version));
+	json__set(json, o, "schema", json_integer(SCHEMA));
+	return o;
+}
+
+static json_t *host(struct json *json, const struct report *report)
+{
+	json_t *o = json_object();
+
+	json__set(json, o, "kernel", json__string(report->host.kernel));
+	json__set(json, o, "arch", json__string(report->host.arch));
+	json__set(json, o, "page_bytes", json__count(report->host.page_bytes));
+	json__set(json, o, "cpus", json__count(report->host.cpus));
+	return o;
+}
+
+/* RFC 3339, section 5.6, in UTC. */
+static json_t *date_time(uint64_t realtime_ns)
+{
+	time_t seconds = (time_t)(realtime_ns / 1000000000U);
+	char date[32], whole[64];
+	struct tm tm;
+
+	if (!realtime_ns || !gmtime_r(&seconds, &tm) ||
+	    !strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm))
+		return json_null();
+	snprintf(whole, sizeof(whole), "%s.%06uZ", date,
+		 (unsigned int)(realtime_ns % 1000000000U / 1000));
+	return json_string(whole);
+}
+
+static json_t *session(struct json *json, const struct report *report)
+{
+	json_t *o = json_object();
+
+	json__set(json, o, "start", date_time(report->session.start_realtime_ns));
+	json__set(json, o, "duration_s", json__seconds(report->session.duration_s));
+	json__set(json, o, "target", json__string(report->session.target));
+	json__set(json, o, "ended_by", json__string(report->session.ended_by));
+	return o;
+}
+
+static json_t *probes(struct json *json, const struct report *report)
+{
+	json_t *array = json_array(), *o, *misses;
+
+	for (size_t i = 0; i < report->nr_probes; i++) {
+		o = json_object();
+		misses = json_array();
+		json__set(json, o, "fact", json__string(report->probes[i].fact));
+		json__set(json, o, "via", json__string(report->probes[i].via));
+		for (size_t m = 0; m < report->probes[i].nr_misses; m++)
+			json__append(json, misses, json__string(report->probes[i].misses[m]));
+		json__set(json, o, "misses", misses);
+		json__append(json, array, o);
+	}
+	return array;
+}
+
+static json_t *loss(struct json *json, const struct report *report)
+{
+	json_t *o = json_object(), *by_cause = json_object();
+
+	json__set(json, o, "records", json__count(report->loss.records));
+	for (size_t i = 0; i < report->loss.nr_causes; i++)
+		json__set(json, by_cause, report->loss.by_cause[i].cause,
+			  json__count(report->loss.by_cause[i].count));
+	json__set(json, o, "by_cause", by_cause);
+	json__set(json, o, "fault_weight_max", json__count(report->loss.fault_weight_max));
+	return o;
+}
+
+static void put(struct json *json, FILE *out, const char *s)
+{
+	if (!json->err && fputs(s, out) == EOF)
+		json->err = errno ? -errno : -EIO;
+}
+
+/* Writes the tree and frees it. */
+static void dump(struct json *json, FILE *out, json_t *tree)
+{
+	if (!json->err && !tree)
+		json->err = -ENOMEM;
+	errno = 0;
+	if (!json->err && json_dumpf(tree, out, DUMP_FLAGS))
+		json->err = errno ? -errno : -ENOMEM;
+	json_decref(tree);
+}
+
+/*
+ * The tree of one process at a time: ten thousand of them must not be in memory at once. A process
+ * is a line, so that the document can be read in a pager.
+ */
+int render_json__report(const struct report *report, const struct render_options *opt, FILE *out)
+{
+	static const struct {
+		const char *key;
+		json_t *(*build)(struct json *json, const struct report *report);
+	} parts[] = {
+		{"{\"memtrace\":", about},    {",\n\"host\":", host}, {",\n\"session\":", session},
+		{",\n\"probes\":", probes}, {",\n\"loss\":", loss},
+	};
+	struct json json = {.top = opt->top};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !json.err; i++) {
+		put(&json, out, parts[i].key);
+		dump(&json, out, parts[i].build(&json, report));
+	}
+	put(&json, out, ",\n\"processes\":[");
+	for (size_t i = 0; i < report->nr_processes && !json.err; i++) {
+		put(&json, out, i ? ",\n" : "\n");
+		dump(&json, out, json_process__build(&json, &report->processes[i]));
+	}
+	put(&json, out, "]}\n");
+	if (!json.err && fflush(out))
+		json.err = -errno;
+	return json.err;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Building JSON: every helper takes NULL for "memory ran out" and keeps that error, so that what
+ * builds a tree reads straight down and asks once, at its end.
+ */
+#ifndef MEMTRACE_RENDER_JSON_H
+#define MEMTRACE_RENDER_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+struct report;
+struct report_process;
+
+struct json {
+	size_t top; /* rows of long tables; 0: all */
+	int err;
+};
+
+/* Sets a key, or appends to an array; they own value from then on. */
+void json__set(struct json *json, json_t *object, const char *key, json_t *value);
+void json__append(struct json *json, json_t *array, json_t *value);
+
+json_t *json__count(uint64_t n);	 /* what is above INT64_MAX stays there */
+json_t *json__bytes(uint64_t bytes);	 /* BYTES_UNKNOWN: null */
+json_t *json__address(uint64_t address); /* "0x7f…" */
+json_t *json__seconds(double seconds);	 /* to the microsecond; null if that is no number */
+json_t *json__string(const char *s);	 /* valid UTF-8 whatever s is; NULL: null */
+
+/* A process of the report; NULL or json->err where memory ran out. */
+json_t *json_process__build(struct json *json, const struct report_process *process);
+
+#endif

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* strerrorname_np() */
+#endif
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "render/json.h"
+#include "render/sections.h"
+#include "report/report.h"
+
+static size_t rows(const struct json *json, size_t nr)
+{
+	return json->top && json->top < nr ? json->top : nr;
+}
+
+static json_t *by_region(struct json *json, const struct report_process *process)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < NR_REGIONS; i++)
+		json__set(json, o, region__name((enum region)i),
+			  json__count(process->faults.by_region[i]));
+	return o;
+}
+
+static json_t *by_access(struct json *json, const struct report_process *process)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < NR_ACCESSES; i++)
+		json__set(json, o, fault_access__name((enum fault_access)i),
+			  json__count(process->faults.by_access[i]));
+	return o;
+}
+
+static json_t *fault_timeline(struct json *json, const struct report_process *process)
+{
+	json_t *array = json_array(), *o;
+
+	for (size_t i = 0; i < process->faults.nr_timeline; i++) {
+		o = json_object();
+		json__set(json, o, "t_s", json__seconds(process->faults.timeline[i].t_s));
+		json__set(json, o, "minor", json__count(process->faults.timeline[i].minor));
+		json__set(json, o, "major", json__count(process->faults.timeline[i].major));
+		json__append(json, array, o);
+	}
+	return array;
+}
+
+static json_t *by_mapping(struct json *json, const struct report_process *process)
+{
+	const struct report_mapping *mapping;
+	json_t *array = json_array(), *o;
+
+	for (size_t i = 0; i < rows(json, process->faults.nr_mappings); i++) {
+		mapping = &process->faults.mappings[i];
+		o = json_object();
+		json__set(json, o, "name", json__string(mapping->name));
+		json__set(json, o, "region", json_string(region__name(mapping->region)));
+		json__set(json, o, "start",
+			  mapping->start ? json__address(mapping->start) : json_null());
+		json__set(json, o, "mapped_bytes", json__bytes(mapping->mapped_bytes));
+		json__set(json, o, "faults", json__count(mapping->faults));
+		json__set(json, o, "major", json__count(mapping->major));
+		json__set(json, o, "pages_touched", json__count(mapping->pages_touched));
+		json__set(json, o, "pattern",
+			  mapping->pattern == PATTERN_NONE ?
+				  json_null() :
+				  json_string(fault_pattern__name(mapping->pattern)));
+		json__set(json, o, "unmapped", json_boolean(mapping->unmapped));
+		json__append(json, array, o);
+	}
+	return array;
+}
+
+static json_t *address_space(struct json *json, const struct report_process *process)
+{
+	json_t *array = json_array(), *o;
+	const struct report_slice *slice;
+	bool *keep;
+
+	if (slices__choose(process, json->top, &keep)) {
+		json->err = -ENOMEM;
+		return array;
+	}
+	for (size_t i = 0; i < process->faults.nr_slices; i++) {
+		if (!keep[i])
+			continue;
+		slice = &process->faults.slices[i];
+		o = json_object();
+		json__set(json, o, "start", json__address(slice->start));
+		json__set(json, o, "size_bytes", json__count(slice->size_bytes));
+		json__set(json, o, "name", json__string(slice->name));
+		json__set(json, o, "faults", json__count(slice->faults));
+		json__set(json, o, "pages_touched", json__count(slice->pages_touched));
+		json__set(json, o, "mapped_pages", json__count(slice->mapped_pages));
+		json__append(json, array, o);
+	}
+	free(keep);
+	return array;
+}
+
+/* The bins that hold something. */
+static json_t *log2_histogram(struct json *json, const uint64_t *bins, unsigned int nr)
+{
+	json_t *array = json_array(), *o;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!bins[i])
+			continue;
+		o = json_object();
+		json__set(json, o, "ge", json__count(1ULL << i));
+		json__set(json, o, "lt", json__count(2ULL << i));
+		json__set(json, o, "count", json__count(bins[i]));
+		json__append(json, array, o);
+	}
+	return array;
+}
+
+static json_t *faults(struct json *json, const struct report_process *process)
+{
+	size_t nr_mappings = process->faults.nr_mappings, nr_slices = process->faults.nr_slices;
+	json_t *o = json_object();
+
+	json__set(json, o, "minor", json__count(process->faults.minor));
+	json__set(json, o, "major", json__count(process->faults.major));
+	json__set(json, o, "total", json__count(process->faults.total));
+	json__set(json, o, "user", json__count(process->faults.user));
+	json__set(json, o, "kernel", json__count(process->faults.kernel));
+	json__set(json, o, "by_region", by_region(json, process));
+	json__set(json, o, "by_access", by_access(json, process));
+	json__set(json, o, "by_cause", json_null());
+	json__set(json, o, "latency_ns", json_null());
+	json__set(json, o, "timeline", fault_timeline(json, process));
+	json__set(json, o, "by_mapping", by_mapping(json, process));
+	json__set(json, o, "by_mapping_omitted", json__count(nr_mappings - rows(json, nr_mappings)));
+	json__set(json, o, "address_space", address_space(json, process));
+	json__set(json, o, "address_space_omitted", json__count(nr_slices - rows(json, nr_slices)));
+	json__set(json, o, "run_pages_histogram",
+		  log2_histogram(json, process->faults.run_pages_log2,
+				 sizeof(process->faults.run_pages_log2) / sizeof(uint64_t)));
+	return o;
+}
+
+static json_t *calls(struct json *json, const struct report_process *process)
+{
+	json_t *o = json_object(), *call;
+
+	for (int i = 0; i < NR_CALLS; i++) {
+		call = json_object();
+		json__set(json, call, "count", json__count(process->heap.calls[i].count));
+		json__set(json, call, "failed", json__count(process->heap.calls[i].failed));
+		json__set(json, call, "bytes", json__count(process->heap.calls[i].bytes));
+		json__set(json, o, mem_call__name((enum mem_call)i), call);
+	}
+	return o;
+}
+
+static json_t *failures(struct json *json, const struct report_process *process)
+{
+	json_t *array = json_array(), *o;
+	const struct report_failure *failure;
+	const char *name;
+	char number[16];
+
+	for (size_t i = 0; i < process->heap.nr_failures; i++) {
+		failure = &process->heap.failures[i];
+		name = strerrorname_np(failure->err);
+		snprintf(number, sizeof(number), "%d", failure->err);
+		o = json_object();
+		json__set(json, o, "call", json_string(mem_call__name(failure->call)));
+		json__set(json, o, "errno", json_string(name ? name : number));
+		json__set(json, o, "count", json__count(failure->count));
+		json__append(json, array, o);
+	}
+	return array;
+}
+
+static json_t *heap_timeline(struct json *json, const struct report_process *process)
+{
+	json_t *array = json_array(), *o;
+	const struct report_heap_point *point;
+
+	for (size_t i = 0; i < process->heap.nr_timeline; i++) {
+		point = &process->heap.timeline[i];
+		o = json_object();
+		json__set(json, o, "t_s", json__seconds(point->t_s));
+		json__set(json, o, "brk_bytes", json__bytes(point->brk_bytes));
+		json__set(json, o, "anon_mmap_bytes", json__bytes(point->anon_mmap_bytes));
+		json__set(json, o, "rss_bytes", json__bytes(point->rss_bytes));
+		json__append(json, array, o);
+	}
+	return array;
+}
+
+static json_t *heap(struct json *json, const struct report_process *process)
+{
+	json_t *o = json_object();
+
+	json__set(json, o, "brk_bytes", json__bytes(process->heap.brk_bytes));
+	json__set(json, o, "anon_mmap_bytes", json__bytes(process->heap.anon_mmap_bytes));
+	json__set(json, o, "growth_bytes", json_integer(process->heap.growth_bytes));
+	json__set(json, o, "peak_bytes", json__bytes(process->heap.peak_bytes));
+	json__set(json, o, "rss_bytes", json__bytes(process->heap.rss_bytes));
+	json__set(json, o, "peak_rss_bytes", json__bytes(process->heap.peak_rss_bytes));
+	json__set(json, o, "calls", calls(json, process));
+	json__set(json, o, "failures", failures(json, process));
+	json__set(json, o, "timeline", heap_timeline(json, process));
+	return o;
+}
+
+static json_t *stack(struct json *json, const struct report_process *process)
+{
+	json_t *o = json_object(), *hits = json_array(), *hit;
+	const struct report_hit *from;
+
+	for (size_t i = 0; i < process->stack.nr_hits; i++) {
+		from = &process->stack.hits[i];
+		hit = json_object();
+		json__set(json, hit, "t_s", json__seconds(from->t_s));
+		json__set(json, hit, "tid", json__count(from->tid));
+		json__set(json, hit, "comm", json__string(from->comm));
+		json__set(json, hit, "kind", json_string(stack_hit_kind__name(from->kind)));
+		json__set(json, hit, "address", json__address(from->address));
+		json__set(json, hit, "sp", json__address(from->sp));
+		json__set(json, hit, "size_bytes", json__bytes(from->size_bytes));
+		json__set(json, hit, "limit_bytes", json__bytes(from->limit_bytes));
+		json__append(json, hits, hit);
+	}
+	json__set(json, o, "limit_bytes",
+		  process->stack.limit_known ? json__bytes(process->stack.limit_bytes) :
+					       json_null());
+	json__set(json, o, "peak_bytes", json__bytes(process->stack.peak_bytes));
+	json__set(json, o, "hits", hits);
+	json__set(json, o, "hits_omitted",
+		  json__count(process->stack.hits_total > process->stack.nr_hits ?
+				      process->stack.hits_total - process->stack.nr_hits :
+				      0));
+	return o;
+}
+
+static json_t *check(struct json *json, const struct report_check *from)
+{
+	json_t *o, *explained;
+
+	if (!from->known)
+		return json_null();
+	o = json_object();
+	explained = json_object();
+	json__set(json, explained, "populated", json__count(from->populated));
+	json__set(json, explained, "not_counted", json__count(from->not_counted));
+	json__set(json, explained, "lost", json__count(from->lost));
+	json__set(json, explained, "in_flight", json__count(from->in_flight));
+	json__set(json, o, "kernel_minor", json__count(from->kernel_minor));
+	json__set(json, o, "kernel_major", json__count(from->kernel_major));
+	json__set(json, o, "observed", json__count(from->observed));
+	json__set(json, o, "explained", explained);
+	json__set(json, o, "unexplained", json_integer(from->unexplained));
+	json__set(json, o, "ok", json_boolean(from->ok));
+	return o;
+}
+
+static json_t *threads(struct json *json, const struct report_process *process)
+{
+	json_t *array = json_array(), *o;
+	const struct report_thread *thread;
+
+	for (size_t i = 0; i < process->nr_threads_listed; i++) {
+		thread = &process->threads[i];
+		o = json_object();
+		json__set(json, o, "tid", json__count(thread->tid));
+		json__set(json, o, "comm", json__string(thread->comm));
+		json__set(json, o, "minor", json__count(thread->minor));
+		json__set(json, o, "major", json__count(thread->major));
+		json__set(json, o, "exited", json_boolean(thread->exited));
+		json__append(json, array, o);
+	}
+	return array;
+}
+
+static json_t *end(struct json *json, const struct report_process *process)
+{
+	bool signalled = process->exit_signal != 0;
+	json_t *o;
+
+	if (!process->ended)
+		return json_null();
+	o = json_object();
+	json__set(json, o, "exit_code",
+		  signalled ? json_null() : json_integer(process->exit_code));
+	json__set(json, o, "signal", signalled ? json_integer(process->exit_signal) : json_null());
+	json__set(json, o, "t_s", json__seconds(process->end_s));
+	return o;
+}
+
+json_t *json_process__build(struct json *json, const struct report_process *process)
+{
+	json_t *o = json_object();
+
+	json__set(json, o, "pid", json__count(process->pid));
+	json__set(json, o, "ppid", json__count(process->ppid));
+	json__set(json, o, "comm", json__string(process->comm));
+	json__set(json, o, "exe", json__string(process->exe));
+	json__set(json, o, "start_s", json__seconds(process->start_s));
+	json__set(json, o, "end", end(json, process));
+	json__set(json, o, "faults", faults(json, process));
+	json__set(json, o, "heap", heap(json, process));
+	json__set(json, o, "stack", stack(json, process));
+	json__set(json, o, "check", check(json, &process->check));
+	json__set(json, o, "threads", threads(json, process));
+	return o;
+}

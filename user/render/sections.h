@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts that the text report is made of, and what they share with JSON. */
+#ifndef MEMTRACE_RENDER_SECTIONS_H
+#define MEMTRACE_RENDER_SECTIONS_H
+
+#include <stdbool.h>
+
+#include "render/text.h"
+#include "report/report.h"
+
+void section__header(struct text *text, const struct report *report);
+void section__summary(struct text *text, const struct report *report);
+void section__process(struct text *text, const struct report *report,
+		      const struct report_process *process);
+
+void section__faults(struct text *text, const struct report *report,
+		     const struct report_process *process);
+void section__space(struct text *text, const struct report *report,
+		    const struct report_process *process);
+void section__heap(struct text *text, const struct report_process *process);
+void section__stack(struct text *text, const struct report_process *process);
+void section__check(struct text *text, const struct report_process *process);
+void section__threads(struct text *text, const struct report_process *process);
+
+/*
+ * Which slices of the address space to show: the top ones by faults (0: all). keep[] has one flag
+ * for each slice; the caller frees it. Returns 0 or -ENOMEM.
+ */
+int slices__choose(const struct report_process *process, size_t top, bool **keep);
+
+#endif

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <math.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "render/chart.h"
+#include "render/sections.h"
+#include "render/table.h"
+
+#define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
+
+static double fraction(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part / (double)whole : 0;
+}
+
+static void totals(struct text *text, const struct report_process *process)
+{
+	uint64_t total = process->faults.total;
+
+	text__add(text, "  ");
+	text__wrapf(text, 2, "%s fault%s: %s minor, %s major;", units__count(total).s,
+		    text__plural(total), units__count(process->faults.minor).s,
+		    units__count(process->faults.major).s);
+	text__wrapf(text, 2, " %s in user mode, %s in the kernel", units__count(process->faults.user).s,
+		    units__count(process->faults.kernel).s);
+	text__end(text);
+	text__add(text, "  ");
+	for (int i = 0; i < NR_ACCESSES; i++)
+		text__wrapf(text, 2, "%s%s %s (%s)", i ? ", " : "by access: ",
+			    fault_access__name((enum fault_access)i),
+			    units__count(process->faults.by_access[i]).s,
+			    units__percent(process->faults.by_access[i], total).s);
+	text__end(text);
+}
+
+/* Most faults first; a handful of rows, so that the simplest sort will do. */
+static void by_region(struct text *text, const struct report_process *process)
+{
+	static const struct column columns[] = {
+		{"by region", COLUMN_LEFT, 0, 0},
+		{"faults", COLUMN_RIGHT, 0, 0},
+		{"%", COLUMN_RIGHT, 0, 0},
+		{"", COLUMN_BAR, 0, 1},
+	};
+	const uint64_t *faults = process->faults.by_region;
+	bool done[NR_REGIONS] = {false};
+	struct table table;
+	int top;
+
+	table__open(&table, text, 2, columns, LENGTH(columns));
+	for (;;) {
+		top = -1;
+		for (int i = 0; i < NR_REGIONS; i++) {
+			if (faults[i] && !done[i] && (top < 0 || faults[i] > faults[top]))
+				top = i;
+		}
+		if (top < 0)
+			break;
+		done[top] = true;
+		table__add(&table, region__name((enum region)top));
+		table__add(&table, units__count(faults[top]).s);
+		table__add(&table, units__percent(faults[top], process->faults.total).s);
+		table__add_bar(&table, fraction(faults[top], process->faults.total));
+	}
+	text__end(text);
+	table__close(&table);
+}
+
+static void mapping_row(struct table *table, const struct report *report,
+			const struct report_process *process, const struct report_mapping *mapping)
+{
+	uint64_t pages = report->host.page_bytes ? mapping->mapped_bytes / report->host.page_bytes : 0;
+
+	table__add_name(table, mapping->name);
+	table__add(table, region__name(mapping->region));
+	if (table->text->opt->verbose)
+		table__add(table, mapping->start ? units__address(mapping->start).s : "-");
+	table__addf(table, "%s%s", units__bytes(mapping->mapped_bytes).s,
+		    mapping->unmapped ? "*" : "");
+	table__add(table, units__count(mapping->faults).s);
+	table__add(table, units__percent(mapping->faults, process->faults.total).s);
+	table__add(table, units__count(mapping->pages_touched).s);
+	table__add(table, units__percent(mapping->pages_touched, pages).s);
+	table__add(table, fault_pattern__name(mapping->pattern));
+}
+
+static void by_mapping(struct text *text, const struct report *report,
+		       const struct report_process *process)
+{
+	static const struct column columns[] = {
+		{"by mapping", COLUMN_LEFT, 14, 0}, {"region", COLUMN_LEFT, 0, 1},
+		{"start", COLUMN_LEFT, 0, 2},	    {"mapped", COLUMN_RIGHT, 0, 0},
+		{"faults", COLUMN_RIGHT, 0, 0},	    {"%", COLUMN_RIGHT, 0, 0},
+		{"pages", COLUMN_RIGHT, 0, 3},	    {"touched", COLUMN_RIGHT, 0, 0},
+		{"pattern", COLUMN_LEFT, 0, 4},
+	};
+	size_t nr = process->faults.nr_mappings, rows = text__rows(text, nr);
+	struct column shown[LENGTH(columns)];
+	unsigned int nr_columns = 0;
+	bool unmapped = false;
+	uint64_t rest = 0;
+	struct table table;
+
+	if (!nr)
+		return;
+	for (size_t i = 0; i < LENGTH(columns); i++) {
+		if (text->opt->verbose || strcmp(columns[i].title, "start") != 0)
+			shown[nr_columns++] = columns[i];
+	}
+	text__end(text);
+	table__open(&table, text, 2, shown, nr_columns);
+	for (size_t i = 0; i < rows; i++) {
+		mapping_row(&table, report, process, &process->faults.mappings[i]);
+		unmapped |= process->faults.mappings[i].unmapped;
+	}
+	table__close(&table);
+	for (size_t i = rows; i < nr; i++)
+		rest += process->faults.mappings[i].faults;
+	if (rows < nr)
+		text__linef(text, "  and %s more mapping%s: %s fault%s", units__count(nr - rows).s,
+			    text__plural(nr - rows), units__count(rest).s, text__plural(rest));
+	if (unmapped)
+		text__linef(text, "  * unmapped by now");
+}
+
+static void slice_row(struct table *table, const struct report_slice *slice, uint64_t most)
+{
+	table__add(table, units__address(slice->start).s);
+	table__add(table, units__bytes(slice->size_bytes).s);
+	table__add_name(table, slice->name);
+	table__add(table, units__count(slice->faults).s);
+	table__add(table, units__percent(slice->pages_touched, slice->mapped_pages).s);
+	table__add_bar(table, fraction(slice->faults, most));
+}
+
+void section__space(struct text *text, const struct report *report,
+		    const struct report_process *process)
+{
+	static const struct column columns[] = {
+		{"by address", COLUMN_LEFT, 0, 0},  {"slice", COLUMN_RIGHT, 0, 3},
+		{"mapping", COLUMN_LEFT, 12, 1},    {"faults", COLUMN_RIGHT, 0, 0},
+		{"touched", COLUMN_RIGHT, 0, 0}, {"", COLUMN_BAR, 0, 2},
+	};
+	size_t nr = process->faults.nr_slices, left_out = 0;
+	uint64_t most = 0, rest = 0;
+	struct table table;
+	bool *keep;
+
+	(void)report;
+	if (!nr)
+		return;
+	if (slices__choose(process, text->opt->top, &keep)) {
+		text->err = -ENOMEM;
+		return;
+	}
+	text__end(text);
+	table__open(&table, text, 2, columns, LENGTH(columns));
+	for (size_t i = 0; i < nr; i++)
+		most = most > process->faults.slices[i].faults ? most : process->faults.slices[i].faults;
+	for (size_t i = 0; i < nr; i++) {
+		if (keep[i]) {
+			slice_row(&table, &process->faults.slices[i], most);
+		} else {
+			left_out++;
+			rest += process->faults.slices[i].faults;
+		}
+	}
+	table__close(&table);
+	free(keep);
+	if (left_out)
+		text__linef(text, "  and %s more slice%s with fewer faults each: %s in all",
+			    units__count(left_out).s, text__plural(left_out), units__count(rest).s);
+}
+
+static struct unit_text rate_unit(double value)
+{
+	return units__rate(value);
+}
+
+static void rates(struct text *text, const struct report_process *process)
+{
+	struct chart_series series = {
+		.label = "fault rate",
+		.nr_points = process->faults.nr_timeline,
+		.start_s = process->start_s > 0 ? process->start_s : 0,
+		.from_zero = true,
+		.unit = rate_unit,
+		.suffix = "/s",
+	};
+	const struct report_fault_point *point;
+	double from = series.start_s;
+	struct chart_point *points;
+
+	if (!series.nr_points)
+		return;
+	points = calloc(series.nr_points, sizeof(*points));
+	if (!points) {
+		text->err = -ENOMEM;
+		return;
+	}
+	for (size_t i = 0; i < series.nr_points; i++) {
+		point = &process->faults.timeline[i];
+		points[i].t_s = point->t_s;
+		points[i].value = point->t_s > from ? (double)(point->minor + point->major) /
+							      (point->t_s - from) :
+						      NAN;
+		from = point->t_s;
+	}
+	series.points = points;
+	text__end(text);
+	chart__sparkline(text, 2, &series);
+	free(points);
+}
+
+void section__faults(struct text *text, const struct report *report,
+		     const struct report_process *process)
+{
+	text__end(text);
+	text__heading(text, "Page faults");
+	if (!process->faults.total) {
+		text__linef(text, "  none");
+		return;
+	}
+	totals(text, process);
+	rates(text, process);
+	by_region(text, process);
+	by_mapping(text, report, process);
+	section__space(text, report, process);
+	chart__log2(text, "run, pages", "runs", process->faults.run_pages_log2,
+		    LENGTH(process->faults.run_pages_log2));
+}

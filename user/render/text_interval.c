@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/escape.h"
+#include "base/units.h"
+#include "render/text.h"
+#include "report/report.h"
+
+#define COMM_LEAST 10
+#define COMM_MOST 15
+/* The columns other than comm, with a space after each. */
+#define OTHER_COLUMNS 67
+
+static unsigned int comm_columns(const struct text *text)
+{
+	unsigned int left = text->width > OTHER_COLUMNS ? text->width - OTHER_COLUMNS : 0;
+
+	if (left < COMM_LEAST)
+		return COMM_LEAST;
+	return left < COMM_MOST ? left : COMM_MOST;
+}
+
+static void line(struct text *text, const char *time, const char *pid, const char *comm,
+		 const char *const cells[7])
+{
+	static const int widths[] = {7, 7, 6, 7, 6, 6, 4};
+	unsigned int comm_end;
+
+	text__addf(text, "%8s %7s ", time, pid);
+	comm_end = text->column + comm_columns(text);
+	text__add(text, comm);
+	text__pad(text, comm_end);
+	for (int i = 0; i < 7; i++)
+		text__addf(text, " %*s", widths[i], cells[i]);
+}
+
+int render_text__interval_header(const struct render_options *opt, FILE *out)
+{
+	static const char *const titles[] = {"minor/s", "major/s", "heap", "+heap",
+					     "RSS",	"stack",   "hits"};
+	struct text text;
+
+	text__open(&text, opt, out);
+	text__style(&text, STYLE_BOLD);
+	line(&text, "time", "pid", "comm", titles);
+	text__style(&text, STYLE_NONE);
+	text__end(&text);
+	return text__close(&text);
+}
+
+static struct unit_text rate(uint64_t n, double length_s)
+{
+	return units__rate(length_s > 0 ? (double)n / length_s : 0);
+}
+
+/* Local time, as vmstat -t and sar print it. */
+static void clock_time(uint64_t realtime_ns, char *buf, size_t size)
+{
+	time_t seconds = (time_t)(realtime_ns / 1000000000U);
+	struct tm tm;
+
+	if (!localtime_r(&seconds, &tm) || !strftime(buf, size, "%H:%M:%S", &tm))
+		snprintf(buf, size, "-");
+}
+
+int render_text__interval(const struct report_interval *row, const struct render_options *opt,
+			  FILE *out)
+{
+	struct unit_text minor = rate(row->minor, row->length_s);
+	struct unit_text major = rate(row->major, row->length_s);
+	struct unit_text heap = units__bytes_short(row->heap_bytes);
+	struct unit_text delta = units__bytes_delta_short(row->heap_delta_bytes);
+	struct unit_text rss = units__bytes_short(row->rss_bytes);
+	struct unit_text stack = units__bytes_short(row->stack_bytes);
+	struct unit_text hits = units__count_short(row->hits);
+	const char *const cells[] = {minor.s, major.s, heap.s, delta.s, rss.s, stack.s, hits.s};
+	char *comm, *fit = NULL;
+	char time[16], pid[16];
+	struct text text;
+
+	text__open(&text, opt, out);
+	clock_time(row->end_realtime_ns, time, sizeof(time));
+	snprintf(pid, sizeof(pid), "%u", row->pid);
+	comm = text__safe(&text, row->comm);
+	if (comm)
+		fit = escape__fit(comm, comm_columns(&text), opt->utf8);
+	if (fit) {
+		if (row->hits)
+			text__style(&text, STYLE_BAD);
+		line(&text, time, pid, fit, cells);
+		if (row->hits)
+			text__style(&text, STYLE_NONE);
+		text__end(&text);
+	}
+	free(comm);
+	free(fit);
+	return text__close(&text);
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+
+#include "base/units.h"
+#include "render/chart.h"
+#include "render/sections.h"
+#include "render/table.h"
+
+static void title(struct text *text, const struct report_process *process)
+{
+	char *comm = text__safe(text, process->comm);
+
+	if (!comm)
+		return;
+	text__end(text);
+	text__style(text, STYLE_BOLD);
+	text__repeat(text, text__either(text, "━", "="), 2);
+	text__addf(text, " %s (pid %u) ", comm, process->pid);
+	text__repeat(text, text__either(text, "━", "="),
+		     text->column < text->width ? text->width - text->column : 0);
+	text__style(text, STYLE_NONE);
+	text__end(text);
+	free(comm);
+}
+
+static void life(struct text *text, const struct report_process *process)
+{
+	char *exe = text__safe(text, process->exe);
+
+	if (!exe)
+		return;
+	text__wrapf(text, 2, "%s, parent %u, %s thread%s", process->exe ? exe : "program not known",
+		    process->ppid, units__count(process->nr_threads).s,
+		    text__plural(process->nr_threads));
+	free(exe);
+	if (process->start_s > 0)
+		text__wrapf(text, 2, ", started at %.3f s", process->start_s);
+	if (!process->ended)
+		text__wrap(text, 2, ", still running");
+	else if (process->exit_signal)
+		text__wrapf(text, 2, ", killed by signal %d at %.3f s", process->exit_signal,
+			    process->end_s);
+	else
+		text__wrapf(text, 2, ", exited with %d at %.3f s", process->exit_code,
+			    process->end_s);
+	text__end(text);
+}
+
+void section__process(struct text *text, const struct report *report,
+		      const struct report_process *process)
+{
+	title(text, process);
+	life(text, process);
+	section__faults(text, report, process);
+	section__heap(text, process);
+	section__stack(text, process);
+	if (text->opt->verbose)
+		section__threads(text, process);
+	section__check(text, process);
+}
+
+static void stack_hit(struct text *text, const struct report_hit *hit)
+{
+	char *comm = text__safe(text, hit->comm);
+
+	if (!comm)
+		return;
+	text__pad(text, 2);
+	text__style(text, STYLE_BAD);
+	text__addf(text, "%10.6f s  ", hit->t_s);
+	text__wrapf(text, 16, "tid %u %s: ", hit->tid, comm);
+	free(comm);
+	if (hit->kind == HIT_THREAD_GUARD)
+		text__wrapf(text, 16, "thread_guard: ran into the guard page of its %s stack,",
+			    units__bytes(hit->size_bytes).s);
+	else if (hit->limit_bytes == BYTES_UNKNOWN)
+		text__wrapf(text, 16, "main_limit: the main stack could not grow beyond %s,",
+			    units__bytes(hit->size_bytes).s);
+	else
+		text__wrapf(text, 16, "main_limit: the main stack reached its limit, %s of %s,",
+			    units__bytes(hit->size_bytes).s, units__bytes(hit->limit_bytes).s);
+	text__wrapf(text, 16, " at %s, sp %s", units__address(hit->address).s,
+		    units__address(hit->sp).s);
+	text__style(text, STYLE_NONE);
+	text__end(text);
+}
+
+static void stack_use(struct text *text, const struct report_process *process)
+{
+	uint64_t limit = process->stack.limit_bytes, peak = process->stack.peak_bytes;
+
+	text__addf(text, "  peak %s", units__bytes(peak).s);
+	if (!process->stack.limit_known) {
+		text__wrap(text, 2, ", limit not known");
+	} else if (limit == BYTES_UNKNOWN) {
+		text__wrap(text, 2, ", no limit");
+	} else {
+		text__wrapf(text, 2, ", %s of the limit of %s  ", units__percent(peak, limit).s,
+			    units__bytes(limit).s);
+		if (limit && text->column + 20 <= text->width)
+			chart__bar(text, (double)peak / (double)limit, 20);
+	}
+	text__end(text);
+}
+
+void section__stack(struct text *text, const struct report_process *process)
+{
+	uint64_t hits = process->stack.hits_total;
+	size_t rows = text__rows(text, process->stack.nr_hits);
+
+	text__end(text);
+	text__heading(text, "Stack");
+	stack_use(text, process);
+	if (!hits) {
+		text__linef(text, "  no stack-limit hits");
+		return;
+	}
+	text__linef(text, "  %s stack-limit hit%s:", units__count(hits).s, text__plural(hits));
+	for (size_t i = 0; i < rows; i++)
+		stack_hit(text, &process->stack.hits[i]);
+	if (rows < hits)
+		text__linef(text, "  and %s more", units__count(hits - rows).s);
+}
+
+static void check_row(struct table *table, const char *sign, uint64_t n, const char *words)
+{
+	table__addf(table, "%s%s", sign, units__count(n).s);
+	table__add(table, words);
+}
+
+static void check_explanation(struct table *table, const struct report_check *check)
+{
+	uint64_t unexplained = (uint64_t)check->unexplained;
+
+	check_row(table, "", check->observed, "page-fault exceptions observed");
+	if (check->populated)
+		check_row(table, "+", check->populated,
+			  "populated without an exception (MAP_POPULATE, mlock, exec, ...)");
+	if (check->not_counted)
+		check_row(table, "-", check->not_counted,
+			  "not counted by the kernel (bad access, interrupted)");
+	if (check->lost)
+		check_row(table, "+", check->lost, "lost by memtrace");
+	if (check->in_flight)
+		check_row(table, "-", check->in_flight, "still being handled when tracing stopped");
+	if (check->unexplained < 0)
+		unexplained = 0 - unexplained;
+	check_row(table, check->unexplained > 0 ? "+" : check->unexplained < 0 ? "-" : "",
+		  unexplained, "unexplained");
+	if (check->unexplained)
+		table__style(table, check->ok ? STYLE_NONE : STYLE_BAD);
+}
+
+void section__check(struct text *text, const struct report_process *process)
+{
+	static const struct column columns[] = {
+		{"faults", COLUMN_RIGHT, 0, 0},
+		{"", COLUMN_LEFT, 20, 0},
+	};
+	const struct report_check *check = &process->check;
+	struct table table;
+
+	text__end(text);
+	text__style(text, STYLE_BOLD);
+	text__add(text, "Check against the kernel's own count: ");
+	text__style(text, check->known ? (check->ok ? STYLE_GOOD : STYLE_BAD) : STYLE_NONE);
+	text__add(text, check->known ? (check->ok ? "OK" : "NOT OK") : "not possible");
+	text__style(text, STYLE_NONE);
+	text__end(text);
+	if (!check->known)
+		return;
+	table__open(&table, text, 2, columns, 2);
+	table__addf(&table, "%s", units__count(check->kernel_minor + check->kernel_major).s);
+	table__addf(&table, "counted by the kernel: %s minor, %s major",
+		    units__count(check->kernel_minor).s, units__count(check->kernel_major).s);
+	check_explanation(&table, check);
+	table__close(&table);
+}
+
+void section__threads(struct text *text, const struct report_process *process)
+{
+	static const struct column columns[] = {
+		{"thread", COLUMN_RIGHT, 0, 0}, {"comm", COLUMN_LEFT, 8, 0},
+		{"minor", COLUMN_RIGHT, 0, 0},	{"major", COLUMN_RIGHT, 0, 0},
+		{"%", COLUMN_RIGHT, 0, 0},	{"", COLUMN_LEFT, 0, 2},
+		{"", COLUMN_BAR, 0, 1},
+	};
+	size_t rows = text__rows(text, process->nr_threads_listed);
+	const struct report_thread *thread;
+	struct table table;
+
+	if (!process->nr_threads_listed)
+		return;
+	text__end(text);
+	text__heading(text, "Threads, most faults first");
+	table__open(&table, text, 2, columns, sizeof(columns) / sizeof(columns[0]));
+	for (size_t i = 0; i < rows; i++) {
+		thread = &process->threads[i];
+		table__addf(&table, "%u", thread->tid);
+		table__add_name(&table, thread->comm);
+		table__add(&table, units__count(thread->minor).s);
+		table__add(&table, units__count(thread->major).s);
+		table__add(&table, units__percent(thread->minor + thread->major,
+						  process->faults.total).s);
+		table__add(&table, thread->exited ? "exited" : "");
+		table__add_bar(&table, process->faults.total ?
+					       (double)(thread->minor + thread->major) /
+						       (double)process->faults.total :
+					       0);
+	}
+	table__close(&table);
+	if (rows < process->nr_threads_listed)
+		text__linef(text, "  and %s more threads",
+			    units__count(process->nr_threads_listed - rows).s);
+}

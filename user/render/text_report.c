@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/escape.h"
+#include "base/units.h"
+#include "render/sections.h"
+#include "render/table.h"
+
+#define HEADER_COLUMN 12
+/* Where less room than this is left beside a probe's name, what it misses goes below it. */
+#define MISSES_LEAST 34
+
+static void header_line(struct text *text, const char *label, const char *words)
+{
+	text__pad(text, 2);
+	text__style(text, STYLE_DIM);
+	text__add(text, label);
+	text__style(text, STYLE_NONE);
+	text__pad(text, HEADER_COLUMN);
+	text__wrap(text, HEADER_COLUMN, words);
+	text__end(text);
+}
+
+static void header_linef(struct text *text, const char *label, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void header_linef(struct text *text, const char *label, const char *fmt, ...)
+{
+	char words[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(words, sizeof(words), fmt, args);
+	va_end(args);
+	header_line(text, label, words);
+}
+
+static const char *ended_by_words(const char *ended_by)
+{
+	if (!ended_by)
+		return "";
+	if (!strcmp(ended_by, "duration"))
+		return ", until the time given was over";
+	if (!strcmp(ended_by, "interrupt"))
+		return ", until interrupted";
+	if (!strcmp(ended_by, "target_exit"))
+		return ", until the target exited";
+	return "";
+}
+
+static void header_traced(struct text *text, const struct report *report)
+{
+	time_t start = (time_t)(report->session.start_realtime_ns / 1000000000U);
+	char when[64] = "";
+	struct tm tm;
+
+	if (start && gmtime_r(&start, &tm))
+		strftime(when, sizeof(when), " from %Y-%m-%d %H:%M:%S UTC", &tm);
+	header_linef(text, "traced", "%s%s%s", units__duration(report->session.duration_s).s, when,
+		     ended_by_words(report->session.ended_by));
+}
+
+static void header_host(struct text *text, const struct report *report)
+{
+	char *kernel = text__safe(text, report->host.kernel);
+	char *arch = text__safe(text, report->host.arch);
+
+	if (!text->err)
+		header_linef(text, "host", "Linux %s %s, %u CPU%s, pages of %u KiB", kernel, arch,
+			     report->host.cpus, text__plural(report->host.cpus),
+			     report->host.page_bytes / 1024);
+	free(kernel);
+	free(arch);
+}
+
+static void header_seen(struct text *text, const struct report *report)
+{
+	uint64_t minor = 0, major = 0, hits = 0;
+
+	for (size_t i = 0; i < report->nr_processes; i++) {
+		minor += report->processes[i].faults.minor;
+		major += report->processes[i].faults.major;
+		hits += report->processes[i].stack.hits_total;
+	}
+	header_linef(text, "seen",
+		     "%s process%s, %s minor fault%s, %s major fault%s, %s stack-limit hit%s",
+		     units__count(report->nr_processes).s, report->nr_processes == 1 ? "" : "es",
+		     units__count(minor).s, text__plural(minor), units__count(major).s,
+		     text__plural(major), units__count(hits).s, text__plural(hits));
+}
+
+/* Always there, so that its absence is never read as "none". */
+static void loss_line(struct text *text, const struct report *report)
+{
+	const char *separator = ": ";
+
+	if (report->loss.records)
+		text__style(text, STYLE_BAD);
+	text__wrapf(text, 2, "lost %s of %s records", units__count(report->loss.records).s,
+		    units__count(report->loss.delivered + report->loss.records).s);
+	for (size_t i = 0; i < report->loss.nr_causes; i++) {
+		if (!report->loss.by_cause[i].count)
+			continue;
+		text__wrapf(text, 2, "%s%s %s", separator, report->loss.by_cause[i].cause,
+			    units__count(report->loss.by_cause[i].count).s);
+		separator = ", ";
+	}
+	if (report->loss.records)
+		text__style(text, STYLE_NONE);
+	text__end(text);
+	if (report->loss.fault_weight_max > 1)
+		text__linef(text, "faults were sampled: a record stands for up to %s of them",
+			    units__count(report->loss.fault_weight_max).s);
+}
+
+/* What a probe misses, "; " between; the caller frees it. */
+static char *misses_words(struct text *text, const struct report_probe *probe)
+{
+	char *words = text__format(text, "%s", probe->nr_misses ? "misses " : "");
+	char *miss, *longer;
+
+	for (size_t i = 0; i < probe->nr_misses && words; i++) {
+		miss = text__safe(text, probe->misses[i]);
+		longer = miss ? text__format(text, "%s%s%s", words, i ? "; " : "", miss) : NULL;
+		free(miss);
+		free(words);
+		words = longer;
+	}
+	return words;
+}
+
+static void probe_line(struct text *text, const struct report_probe *probe, unsigned int fact_width,
+		       unsigned int via_width)
+{
+	unsigned int column = 2 + fact_width + 2 + via_width + 2;
+	char *fact = text__safe(text, probe->fact);
+	char *via = text__safe(text, probe->via);
+	char *misses = misses_words(text, probe);
+
+	if (fact && via && misses) {
+		text__pad(text, 2);
+		text__add(text, fact);
+		text__pad(text, 2 + fact_width + 2);
+		text__wrap(text, 2 + fact_width + 2, via);
+		if (*misses && column + MISSES_LEAST > text->width) {
+			column = 2 + fact_width + 2;
+			text__end(text);
+		}
+		text__style(text, STYLE_DIM);
+		if (*misses)
+			text__pad(text, column);
+		text__wrap(text, column, misses);
+		text__style(text, STYLE_NONE);
+		text__end(text);
+	}
+	free(fact);
+	free(via);
+	free(misses);
+}
+
+static unsigned int safe_width(struct text *text, const char *s)
+{
+	char *safe = text__safe(text, s);
+	unsigned int width = safe ? escape__width(safe) : 0;
+
+	free(safe);
+	return width;
+}
+
+static void probes(struct text *text, const struct report *report)
+{
+	unsigned int fact_width = 0, via_width = 0, width;
+
+	if (!report->nr_probes)
+		return;
+	text__end(text);
+	text__heading(text, "Probes in use");
+	for (size_t i = 0; i < report->nr_probes; i++) {
+		width = safe_width(text, report->probes[i].fact);
+		fact_width = width > fact_width ? width : fact_width;
+		width = safe_width(text, report->probes[i].via);
+		via_width = width > via_width ? width : via_width;
+	}
+	for (size_t i = 0; i < report->nr_probes; i++)
+		probe_line(text, &report->probes[i], fact_width, via_width);
+}
+
+void section__header(struct text *text, const struct report *report)
+{
+	char *version = text__safe(text, report->version);
+	char *target = text__safe(text, report->session.target);
+	char *title = version ? text__format(text, "memtrace %s", version) : NULL;
+
+	if (title && target) {
+		text__heading(text, title);
+		header_line(text, "target", target);
+	}
+	free(version);
+	free(target);
+	free(title);
+	header_traced(text, report);
+	header_host(text, report);
+	header_seen(text, report);
+	probes(text, report);
+	text__end(text);
+	loss_line(text, report);
+}
+
+static const char *check_word(const struct report_check *check)
+{
+	if (!check->known)
+		return "-";
+	return check->ok ? "OK" : "DIFF";
+}
+
+static void summary_row(struct table *table, const struct report_process *process)
+{
+	table__addf(table, "%u", process->pid);
+	table__add_name(table, process->comm);
+	table__add(table, units__count_short(process->faults.minor).s);
+	table__add(table, units__count_short(process->faults.major).s);
+	table__add(table, units__bytes_short(process->heap.brk_bytes +
+					     process->heap.anon_mmap_bytes).s);
+	table__add(table, units__bytes_delta_short(process->heap.growth_bytes).s);
+	table__add(table, units__bytes_short(process->heap.rss_bytes).s);
+	table__add(table, units__bytes_short(process->stack.peak_bytes).s);
+	table__add(table, units__count_short(process->stack.hits_total).s);
+	if (process->stack.hits_total)
+		table__style(table, STYLE_BAD);
+	table__add(table, check_word(&process->check));
+	if (process->check.known)
+		table__style(table, process->check.ok ? STYLE_GOOD : STYLE_BAD);
+}
+
+/* What the rows that are not shown would have said must not be missed. */
+static void summary_rest(struct text *text, const struct report *report, size_t shown)
+{
+	uint64_t faults = 0, hits = 0, failed = 0;
+	size_t nr = report->nr_processes - shown;
+
+	for (size_t i = shown; i < report->nr_processes; i++) {
+		faults += report->processes[i].faults.total;
+		hits += report->processes[i].stack.hits_total;
+		failed += report->processes[i].check.known && !report->processes[i].check.ok;
+	}
+	text__pad(text, 2);
+	text__wrapf(text, 4, "and %s more process%s: %s fault%s, %s stack-limit hit%s, %s failed "
+			     "check%s",
+		    units__count(nr).s, nr == 1 ? "" : "es", units__count(faults).s,
+		    text__plural(faults), units__count(hits).s, text__plural(hits),
+		    units__count(failed).s, text__plural(failed));
+	text__end(text);
+}
+
+void section__summary(struct text *text, const struct report *report)
+{
+	static const struct column columns[] = {
+		{"pid", COLUMN_RIGHT, 0, 0},   {"comm", COLUMN_LEFT, 8, 0},
+		{"minor", COLUMN_RIGHT, 0, 0}, {"major", COLUMN_RIGHT, 0, 0},
+		{"heap", COLUMN_RIGHT, 0, 0},  {"growth", COLUMN_RIGHT, 0, 0},
+		{"RSS", COLUMN_RIGHT, 0, 0},   {"stack", COLUMN_RIGHT, 0, 0},
+		{"hits", COLUMN_RIGHT, 0, 0},  {"check", COLUMN_LEFT, 0, 0},
+	};
+	size_t rows = text__rows(text, report->nr_processes);
+	struct table table;
+
+	text__end(text);
+	text__heading(text, "Processes, most faults first");
+	table__open(&table, text, 2, columns, sizeof(columns) / sizeof(columns[0]));
+	for (size_t i = 0; i < rows; i++)
+		summary_row(&table, &report->processes[i]);
+	table__close(&table);
+	if (rows < report->nr_processes)
+		summary_rest(text, report, rows);
+}
+
+int render_text__report(const struct report *report, const struct render_options *opt, FILE *out)
+{
+	struct text text;
+	size_t rows;
+
+	text__open(&text, opt, out);
+	section__header(&text, report);
+	rows = text__rows(&text, report->nr_processes);
+	if (!report->nr_processes)
+		text__linef(&text, "No process was seen.");
+	if (report->nr_processes > 1)
+		section__summary(&text, report);
+	for (size_t i = 0; i < rows && !text.err; i++)
+		section__process(&text, report, &report->processes[i]);
+	if (rows && rows < report->nr_processes) {
+		text__end(&text);
+		text__linef(&text, "%s more process%s not shown: -n 0 shows all",
+			    units__count(report->nr_processes - rows).s,
+			    report->nr_processes - rows == 1 ? "" : "es");
+	}
+	return text__close(&text);
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+
+#include "report/report.h"
+
+static void process__fini(struct report_process *process)
+{
+	free(process->comm);
+	free(process->exe);
+	free(process->faults.timeline);
+	for (size_t i = 0; i < process->faults.nr_mappings; i++)
+		free(process->faults.mappings[i].name);
+	free(process->faults.mappings);
+	for (size_t i = 0; i < process->faults.nr_slices; i++)
+		free(process->faults.slices[i].name);
+	free(process->faults.slices);
+	free(process->heap.failures);
+	free(process->heap.timeline);
+	for (size_t i = 0; i < process->stack.nr_hits; i++)
+		free(process->stack.hits[i].comm);
+	free(process->stack.hits);
+	for (size_t i = 0; i < process->nr_threads_listed; i++)
+		free(process->threads[i].comm);
+	free(process->threads);
+}
+
+static void probe__fini(struct report_probe *probe)
+{
+	free(probe->fact);
+	free(probe->via);
+	for (size_t i = 0; i < probe->nr_misses; i++)
+		free(probe->misses[i]);
+	free(probe->misses);
+}
+
+void report__free(struct report *report)
+{
+	if (!report)
+		return;
+	free(report->host.kernel);
+	free(report->host.arch);
+	free(report->session.target);
+	for (size_t i = 0; i < report->nr_probes; i++)
+		probe__fini(&report->probes[i]);
+	free(report->probes);
+	free(report->loss.by_cause);
+	for (size_t i = 0; i < report->nr_processes; i++)
+		process__fini(&report->processes[i]);
+	free(report->processes);
+	free(report);
+}
