@@ -23,12 +23,7 @@
 #define __bool_true_false_are_defined 1
 #endif
 
-typedef __u8 u8;
-typedef __u16 u16;
-typedef __u32 u32;
 typedef __u64 u64;
-typedef __s32 s32;
-typedef __s64 s64;
 typedef int pid_t;
 typedef __u32 dev_t; /* inside the kernel: 12 bits of major, 20 of minor */
 
@@ -83,23 +78,12 @@ struct bpf_perf_event_data {
 
 #if defined(__TARGET_ARCH_arm64)
 struct pt_regs {
-	struct user_pt_regs user_regs;
-	__u64 orig_x0;
 	__s32 syscallno;
 };
 #endif
 
 /* Of the classic tracepoints syscalls/sys_exit_*. */
-struct trace_entry {
-	unsigned short type;
-	unsigned char flags;
-	unsigned char preempt_count;
-	int pid;
-};
-
 struct trace_event_raw_sys_exit {
-	struct trace_entry ent;
-	long id;
 	long ret;
 };
 
@@ -109,7 +93,6 @@ typedef struct {
 
 struct rlimit {
 	unsigned long rlim_cur;
-	unsigned long rlim_max;
 };
 
 struct signal_struct {
@@ -120,6 +103,7 @@ struct signal_struct {
 
 struct super_block {
 	dev_t s_dev;
+	unsigned long s_magic;
 };
 
 struct inode {
@@ -128,20 +112,14 @@ struct inode {
 };
 
 struct qstr {
-	u32 len;
 	const unsigned char *name;
 };
 
 struct dentry {
-	struct dentry *d_parent;
 	struct qstr d_name;
-	struct inode *d_inode;
 };
 
-struct vfsmount;
-
 struct path {
-	struct vfsmount *mnt;
 	struct dentry *dentry;
 };
 
@@ -160,12 +138,9 @@ struct files_struct {
 };
 
 struct mm_struct {
-	unsigned long hiwater_rss;
 	unsigned long stack_vm;
 	unsigned long start_code;
 	unsigned long end_code;
-	unsigned long start_data;
-	unsigned long end_data;
 	unsigned long start_brk;
 	unsigned long brk;
 	unsigned long start_stack;
@@ -174,7 +149,6 @@ struct mm_struct {
 struct vm_area_struct {
 	unsigned long vm_start;
 	unsigned long vm_end;
-	struct mm_struct *vm_mm;
 	unsigned long vm_flags;
 	unsigned long vm_pgoff;
 	struct file *vm_file;
@@ -182,23 +156,19 @@ struct vm_area_struct {
 
 struct task_struct {
 	void *stack;
-	unsigned int flags;
 	struct mm_struct *mm;
 	int exit_code;
 	pid_t pid;
 	pid_t tgid;
-	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	u64 start_boottime;
 	unsigned long min_flt;
 	unsigned long maj_flt;
-	char comm[16];
 	struct files_struct *files;
 	struct signal_struct *signal;
 };
 
 struct linux_binprm {
-	struct mm_struct *mm;
 	const char *filename;
 };
 
@@ -209,8 +179,6 @@ union __sifields {
 };
 
 struct kernel_siginfo {
-	int si_signo;
-	int si_errno;
 	int si_code;
 	union __sifields _sifields;
 };
