@@ -48,7 +48,7 @@ ARCH := $(shell echo $(MACHINE) | sed -e 's/x86_64/x86/' -e 's/i.86/x86/' -e 's/
 PKGS := libbpf jansson
 pkg = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
 PKG_CFLAGS := $(call pkg,--cflags $(PKGS))
-PKG_LIBS := $(or $(call pkg,--libs $(PKGS)),-lbpf -ljansson)
+PKG_LIBS := $(or $(call pkg,--libs $(PKGS)),-lbpf -ljansson) -lm
 TEST_CFLAGS := $(call pkg,--cflags cmocka)
 TEST_LIBS := $(or $(call pkg,--libs cmocka),-lcmocka)
 
