@@ -83,7 +83,7 @@ UNIT_SHARED_OBJS := $(filter-out $(O)/obj/tests/unit/test_%,$(UNIT_OBJS))
 LIVE_SHARED_OBJS := $(filter-out $(O)/obj/tests/bpf/test_%,$(LIVE_OBJS))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(filter tests/unit/test_%,$(UNIT_SRCS)))
 LIVE_TESTS := $(patsubst tests/bpf/%.c,$(O)/live/%,$(filter tests/bpf/test_%,$(LIVE_SRCS)))
-SKEL := $(if $(BPF_SRCS),build/gen/memtrace.skel.h)
+SKEL := build/gen/memtrace.skel.h
 MAN_PAGE := $(firstword $(wildcard man/memtrace.8 doc/memtrace.8 memtrace.8))
 
 DEPS := $(BPF_OBJS:.o=.d) $(USER_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(LIVE_OBJS:.o=.d) \
@@ -127,7 +127,7 @@ build/memtrace.bpf.o: $(BPF_OBJS) build/bpf/.flags | deps
 	$(say) LINK $@
 	$(Q)$(BPFTOOL) gen object $@ $(BPF_OBJS)
 
-build/gen/memtrace.skel.h: build/memtrace.bpf.o
+$(SKEL): build/memtrace.bpf.o
 	@mkdir -p $(@D)
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name memtrace_bpf >$@
@@ -185,10 +185,10 @@ format:
 
 # Set-up can bring what this make looked up in vain, so the rest is a make of its own.
 check:
-	@MAKE='$(MAKE)' scripts/check
+	@scripts/check
 
 demo:
-	@MAKE='$(MAKE)' scripts/demo
+	@scripts/demo
 
 bench: all workloads
 	@scripts/bench $(BENCH_ARGS)
