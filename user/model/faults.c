@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Fault accounting. The tracepoint fires before a fault is handled: it is counted as minor at
+ * once, and corrected when the kernel's own counters, read at the next record of the thread, say
+ * that it was major, or that it was no fault that the kernel counts (a bad access, one interrupted
+ * by a signal and taken again).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/name.h"
+#include "model/process.h"
+
+/* A place's key. Names are pointers, hence even; origins are made odd. */
+static uint64_t origin__key(uint64_t origin)
+{
+	return origin << 1 | 1;
+}
+
+static uint64_t vma__key(const struct vma *vma)
+{
+	return vma->name ? (uint64_t)(uintptr_t)vma->name : origin__key(vma->origin);
+}
+
+static struct place *place__get(struct process *proc, uint64_t key, enum region region,
+				struct name *name)
+{
+	struct place *place;
+
+	HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);
+	if (place)
+		return place;
+	place = calloc(1, sizeof(*place));
+	if (!place)
+		return NULL;
+	place->key = key;
+	place->region = region;
+	place->name = name__hold(name);
+	HASH_ADD(hh, proc->faults.places, key, sizeof(key), place);
+	return place;
+}
+
+static struct place *place__of_vma(struct process *proc, struct vma *vma)
+{
+	struct place *place = vma->place;
+
+	if (!place) {
+		place = place__get(proc, vma__key(vma), vma->region, vma->name);
+		vma->place = place;
+	}
+	if (!place)
+		return NULL;
+	if (!place->faults || vma->start < place->start)
+		place->start = vma->start;
+	if (vma->end - vma->start > place->mapped_bytes)
+		place->mapped_bytes = vma->end - vma->start;
+	return place;
+}
+
+static struct place *place__other(struct process *proc)
+{
+	return place__get(proc, origin__key(ORIGIN_NONE), REGION_OTHER, NULL);
+}
+
+/* Kernel fault-around maps up to 16 pages of a file at once: a step of that is still one ahead. */
+#define FAULT_AROUND_PAGES 16
+
+static void place__note_step(struct place *place, uint64_t page)
+{
+	int64_t stride = (int64_t)(page - place->last_page);
+	int64_t near = place->name || place->region == REGION_SHMEM ? FAULT_AROUND_PAGES : 1;
+
+	if (place->faults) {
+		if (stride > 0 && stride <= near)
+			place->steps_up++;
+		else if (stride < 0 && stride >= -near)
+			place->steps_down++;
+		else if (stride && stride == place->last_stride)
+			place->steps_strided++;
+		else if (stride) /* the same page again says nothing */
+			place->steps_other++;
+	}
+	place->last_stride = stride;
+	place->last_page = page;
+}
+
+static void runs__close(struct process *proc, const struct thread *thread)
+{
+	if (thread->run_length)
+		proc->faults.runs_log2[31 - __builtin_clz((uint32_t)thread->run_length)] +=
+			thread->run_length;
+}
+
+static void runs__note(struct process *proc, struct thread *thread, uint64_t page)
+{
+	bool adjacent = page == thread->run_last_page + 1 || page + 1 == thread->run_last_page;
+
+	if (!thread->run_length || !adjacent || thread->run_length == UINT32_MAX) {
+		runs__close(proc, thread);
+		thread->run_length = 0;
+	}
+	thread->run_length++;
+	thread->run_last_page = page;
+}
+
+/* Add (+1) or take back (-1) a pending fault as one of its kind. */
+static void pending__account(struct process *proc, struct thread *thread,
+			     const struct pending *fault, bool major, int by)
+{
+	struct point *point = timeline__at(proc, fault->point);
+	struct faults *faults = &proc->faults;
+
+	*(major ? &faults->major : &faults->minor) += by;
+	*(major ? &thread->major : &thread->minor) += by;
+	if (point)
+		*(major ? &point->major : &point->minor) += by;
+	*(fault->kernel ? &faults->kernel : &faults->user) += by;
+	faults->by_region[fault->region] += by;
+	faults->by_access[fault->access] += by;
+	fault->place->faults += by;
+	if (major)
+		fault->place->major += by;
+}
+
+static struct miss *miss__find(struct process *proc, uint64_t addr)
+{
+	for (unsigned int i = 0; i < proc->misses.nr; i++)
+		if (proc->misses.items[i].addr == addr)
+			return &proc->misses.items[i];
+	return NULL;
+}
+
+static void pending__become_major(struct process *proc, struct thread *thread)
+{
+	struct pending *fault = &thread->pending;
+	struct miss *miss =
+		fault->region == REGION_OTHER ? miss__find(proc, fault->addr) : NULL;
+
+	if (miss)
+		miss->major = true;
+	pending__account(proc, thread, fault, false, -1);
+	pending__account(proc, thread, fault, true, 1);
+}
+
+static void pending__revoke(struct process *proc, struct thread *thread)
+{
+	struct pending *fault = &thread->pending;
+	struct miss *miss =
+		fault->region == REGION_OTHER ? miss__find(proc, fault->addr) : NULL;
+
+	if (miss)
+		*miss = proc->misses.items[--proc->misses.nr];
+	pending__account(proc, thread, fault, false, -1);
+	if (fault->fresh)
+		fault->place->pages_touched--;
+	pages__undo(fault->slice, fault->addr, fault->fresh);
+	proc->check.not_counted++;
+}
+
+void faults__take_major(struct thread *thread, uint64_t addr)
+{
+	/* A major fault without an exception (get_user_pages) is told by the counters alone. */
+	if (thread->pending.open && (thread->pending.addr ^ addr) < 1ULL << PAGE_SHIFT)
+		thread->pending.major = true;
+}
+
+static void pending__settle(struct process *proc, struct thread *thread, uint32_t *min,
+			    uint32_t *maj)
+{
+	const struct pending *fault = &thread->pending;
+
+	if (*maj && (fault->major || !*min)) {
+		pending__become_major(proc, thread);
+		--*maj;
+	} else if (*min) {
+		--*min;
+	} else {
+		pending__revoke(proc, thread);
+	}
+	thread->pending.open = false;
+}
+
+void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
+		    enum flt_cause cause, uint64_t *lost)
+{
+	struct check *check = &proc->check;
+	uint32_t min = flt.min - thread->flt.min, maj = flt.maj - thread->flt.maj;
+	uint64_t extra, explained;
+
+	if (!thread->flt_known) {
+		thread->flt_known = true;
+		thread->flt = flt;
+		return;
+	}
+	/* Read from /proc just before the last record was made: it knows less. */
+	if ((int32_t)min < 0 || (int32_t)maj < 0)
+		return;
+	check->kernel_minor += min;
+	check->kernel_major += maj;
+	thread->flt = flt;
+	if (thread->pending.open)
+		pending__settle(proc, thread, &min, &maj);
+	extra = (uint64_t)min + maj;
+	explained = extra < *lost ? extra : *lost;
+	*lost -= explained;
+	check->lost += explained;
+	if (cause == FLT_POPULATING)
+		check->populated += extra - explained;
+	else
+		check->unexplained += extra - explained;
+}
+
+static struct place *faults__place(struct process *proc, uint64_t addr)
+{
+	struct vma *vma = mirror__find(&proc->mirror, addr);
+
+	if (!vma && stack__grow(proc, addr))
+		vma = mirror__find(&proc->mirror, addr);
+	return vma ? place__of_vma(proc, vma) : NULL;
+}
+
+static void faults__note_miss(struct process *proc, const struct pending *fault)
+{
+	proc->wants_snapshot = true;
+	if (proc->misses.nr < MAX_MISSES)
+		proc->misses.items[proc->misses.nr++] = (struct miss){
+			.addr = fault->addr,
+			.fresh = fault->fresh,
+		};
+}
+
+int faults__take(struct process *proc, struct thread *thread, const struct event_fault *fault,
+		 uint64_t *lost)
+{
+	struct place *place = faults__place(proc, fault->addr);
+	struct pending *pending = &thread->pending;
+	bool missed = !place;
+
+	faults__settle(proc, thread, fault->flt, FLT_UNCAUSED, lost);
+	if (missed)
+		place = place__other(proc);
+	if (!place)
+		return -ENOMEM;
+	*pending = (struct pending){
+		.open = true,
+		.kernel = fault->kernel,
+		.access = fault->access,
+		.region = place->region,
+		.addr = fault->addr,
+		.place = place,
+		.point = timeline__open_point(proc),
+	};
+	pending->slice = pages__fault(&proc->faults.pages, fault->addr, &pending->fresh);
+	if (!pending->slice) {
+		pending->open = false;
+		return -ENOMEM;
+	}
+	place->pages_touched += pending->fresh;
+	place__note_step(place, fault->addr >> PAGE_SHIFT);
+	runs__note(proc, thread, fault->addr >> PAGE_SHIFT);
+	pending__account(proc, thread, pending, false, 1);
+	proc->check.observed++;
+	if (missed)
+		faults__note_miss(proc, pending);
+	return 0;
+}
+
+/* Move a fault that was counted as "other" to the place that it belongs to. */
+static void miss__resolve(struct process *proc, const struct miss *miss, struct place *place)
+{
+	struct place *other = place__other(proc);
+	struct thread *thread, *next;
+
+	if (!other || other == place)
+		return;
+	proc->faults.by_region[REGION_OTHER]--;
+	proc->faults.by_region[place->region]++;
+	other->faults--;
+	place->faults++;
+	other->major -= miss->major;
+	place->major += miss->major;
+	other->pages_touched -= miss->fresh;
+	place->pages_touched += miss->fresh;
+	HASH_ITER(hh, proc->threads, thread, next) {
+		if (thread->pending.place == other && thread->pending.addr == miss->addr) {
+			thread->pending.place = place;
+			thread->pending.region = place->region;
+		}
+	}
+}
+
+void faults__resolve_misses(struct process *proc)
+{
+	unsigned int left = 0;
+
+	for (unsigned int i = 0; i < proc->misses.nr; i++) {
+		struct miss miss = proc->misses.items[i];
+		struct place *place = faults__place(proc, miss.addr);
+
+		if (place)
+			miss__resolve(proc, &miss, place);
+		else
+			proc->misses.items[left++] = miss;
+	}
+	proc->misses.nr = left;
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The heap: the program break plus the anonymous private memory that is not a stack. */
+#include <errno.h>
+
+#include "base/array.h"
+#include "model/process.h"
+
+uint64_t heap__brk_bytes(const struct process *proc)
+{
+	const struct heap *heap = &proc->heap;
+
+	return heap->brk > heap->start_brk ? heap->brk - heap->start_brk : 0;
+}
+
+uint64_t heap__bytes(const struct process *proc)
+{
+	return heap__brk_bytes(proc) + proc->mirror.anon_bytes;
+}
+
+void heap__note_level(struct process *proc)
+{
+	uint64_t bytes = heap__bytes(proc);
+
+	if (!proc->heap.base_known && proc->mirror.known) {
+		proc->heap.base_known = true;
+		proc->heap.base_bytes = bytes;
+	}
+	if (bytes > proc->heap.peak_bytes)
+		proc->heap.peak_bytes = bytes;
+}
+
+static int heap__note_failure(struct heap *heap, enum mem_call call, int err)
+{
+	struct failure *failure;
+
+	for (size_t i = 0; i < heap->failures.nr; i++) {
+		failure = &heap->failures.items[i];
+		if (failure->call == call && failure->err == err) {
+			failure->count++;
+			return 0;
+		}
+	}
+	failure = array__push(&heap->failures);
+	if (!failure)
+		return -ENOMEM;
+	*failure = (struct failure){.call = call, .err = err, .count = 1};
+	return 0;
+}
+
+#define PAGE_MASK 4095ULL
+
+/* What a call that succeeded was about: in whole pages, but the break, which moves by bytes. */
+static uint64_t call__bytes(const struct process *proc, const struct event_call *call)
+{
+	uint64_t size = call->size_bytes;
+
+	if (call->call == CALL_BRK)
+		return call->addr > proc->heap.brk ? call->addr - proc->heap.brk : 0;
+	if (call->call == CALL_MREMAP)
+		size = call->new_size_bytes;
+	return (size + PAGE_MASK) & ~PAGE_MASK;
+}
+
+static unsigned int log2_slot(uint64_t bytes)
+{
+	unsigned int slot = bytes ? 63 - __builtin_clzll(bytes) : 0;
+
+	return slot < 48 ? slot : 47;
+}
+
+int heap__take_call(struct process *proc, const struct event_call *call)
+{
+	struct heap *heap = &proc->heap;
+	uint64_t bytes;
+
+	heap->calls[call->call].count++;
+	if (call->err) {
+		heap->calls[call->call].failed++;
+		return heap__note_failure(heap, call->call, call->err);
+	}
+	bytes = call__bytes(proc, call);
+	heap->calls[call->call].bytes += bytes;
+	if (bytes)
+		heap->calls[call->call].size_log2[log2_slot(bytes)]++;
+	return 0;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mirror of an address space: which mapping an address belongs to, as of the event that was
+ * taken last. A snapshot fills it, the memory calls keep it current.
+ */
+#ifndef MEMTRACE_MIRROR_H
+#define MEMTRACE_MIRROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/vocab.h"
+
+struct name;
+struct place;
+
+struct vma {
+	uint64_t start;
+	uint64_t end;
+	uint64_t offset; /* in the file */
+	/*
+	 * Who asked for it: the pieces of one mmap call, or of the heap, keep one origin however
+	 * they are split.
+	 */
+	uint64_t origin;
+	struct name *name;   /* of the file; NULL: none. The mirror holds a reference. */
+	struct place *place; /* where its faults are counted; NULL until the first. Not owned. */
+	uint8_t prot;
+	uint8_t region; /* enum region */
+	bool shared;
+	bool guard; /* MADV_GUARD_INSTALL */
+};
+
+/* Origins that are not a call of the program's. */
+enum { ORIGIN_NONE, ORIGIN_HEAP, ORIGIN_STACK, ORIGIN_VDSO, ORIGIN_FIRST_CALL };
+
+struct mirror {
+	struct vma *items; /* ascending, not overlapping */
+	size_t nr, cap;
+	size_t hit; /* where the last look-up ended */
+	uint64_t next_origin;
+	uint64_t anon_bytes; /* anonymous private writable, not a stack */
+	bool known;	     /* a snapshot has been taken */
+};
+
+void mirror__clear(struct mirror *mirror); /* forget all */
+int mirror__copy(struct mirror *to, const struct mirror *from); /* places are not copied */
+
+/* The mapping that holds addr, or NULL. Valid until the next change. */
+struct vma *mirror__find(struct mirror *mirror, uint64_t addr);
+/* The first mapping that ends above addr, or NULL. */
+struct vma *mirror__find_above(struct mirror *mirror, uint64_t addr);
+
+/*
+ * What the calls do. Ranges are widened to whole pages. Each returns 0 or -ENOMEM; on failure the
+ * mirror may have lost part of the range, never its order. map() takes over vma->name's reference.
+ */
+int mirror__map(struct mirror *mirror, const struct vma *vma);
+int mirror__unmap(struct mirror *mirror, uint64_t start, uint64_t end);
+int mirror__protect(struct mirror *mirror, uint64_t start, uint64_t end, uint8_t prot);
+int mirror__guard(struct mirror *mirror, uint64_t start, uint64_t end, bool guard);
+/* keep_old: MREMAP_DONTUNMAP, or an old size of 0, which duplicates a shared mapping. */
+int mirror__remap(struct mirror *mirror, uint64_t old_start, uint64_t old_size, uint64_t new_start,
+		  uint64_t new_size, bool keep_old);
+
+void mirror__set_region(struct mirror *mirror, struct vma *vma, enum region region);
+uint64_t mirror__new_origin(struct mirror *mirror);
+
+#endif

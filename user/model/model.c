@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/array.h"
+#include "model/model.h"
+#include "model/name.h"
+
+#ifndef MADV_POPULATE_READ /* Linux 5.14 */
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+int model__new(struct model **ret)
+{
+	struct model *model = calloc(1, sizeof(*model));
+
+	if (!model)
+		return -ENOMEM;
+	model->names = names__new();
+	if (!model->names) {
+		free(model);
+		return -ENOMEM;
+	}
+	model->last_link = &model->first;
+	*ret = model;
+	return 0;
+}
+
+void model__free(struct model *model)
+{
+	struct process *proc, *next;
+
+	if (!model)
+		return;
+	HASH_CLEAR(hh, model->by_pid);
+	for (proc = model->first; proc; proc = next) {
+		next = proc->next;
+		process__free(proc);
+	}
+	names__free(model->names);
+	array__free(&model->current);
+	array__free(&model->probes);
+	array__free(&model->lost_on_cpu);
+	free(model);
+}
+
+/* A new process under this pid; an older one with it stays listed. */
+static struct process *model__begin(struct model *model, uint32_t pid)
+{
+	struct process *proc, *old, **slot;
+
+	proc = process__new(pid);
+	if (!proc)
+		return NULL;
+	slot = array__push(&model->current);
+	if (!slot) {
+		process__free(proc);
+		return NULL;
+	}
+	*slot = proc;
+	HASH_FIND(hh, model->by_pid, &pid, sizeof(pid), old);
+	if (old) {
+		HASH_DELETE(hh, model->by_pid, old);
+		/* Its end was lost. */
+		old->ended = true;
+		if (!old->end_ns)
+			old->end_ns = model->session.end_ns;
+	}
+	HASH_ADD(hh, model->by_pid, pid, sizeof(pid), proc);
+	*model->last_link = proc;
+	model->last_link = &proc->next;
+	model->nr_processes++;
+	model->hit = proc;
+	return proc;
+}
+
+static struct process *model__process(struct model *model, uint32_t pid)
+{
+	struct process *proc = model->hit;
+
+	if (proc && proc->pid == pid)
+		return proc;
+	HASH_FIND(hh, model->by_pid, &pid, sizeof(pid), proc);
+	if (!proc)
+		return model__begin(model, pid);
+	model->hit = proc;
+	return proc;
+}
+
+/* What an event is about: its process and thread. */
+struct subject {
+	struct process *proc;
+	struct thread *thread;
+};
+
+static int model__subject(struct model *model, const struct event *ev, struct subject *subject)
+{
+	subject->proc = model__process(model, ev->tgid);
+	subject->thread = subject->proc ? process__thread(subject->proc, ev->tid) : NULL;
+	return subject->thread ? 0 : -ENOMEM;
+}
+
+static struct flt flt__of(const struct mt_flt *flt)
+{
+	return (struct flt){.min = flt->min_flt, .maj = flt->maj_flt};
+}
+
+static int model__note_lost(struct model *model, uint16_t cpu, uint32_t lost)
+{
+	while (model->lost_on_cpu.nr <= cpu) {
+		uint32_t *slot = array__push(&model->lost_on_cpu);
+
+		if (!slot)
+			return -ENOMEM;
+		*slot = 0;
+	}
+	model->lost_unexplained += lost - model->lost_on_cpu.items[cpu];
+	model->lost_on_cpu.items[cpu] = lost;
+	return 0;
+}
+
+static int take_fault(struct model *model, const struct event *ev)
+{
+	struct subject subject;
+	int err = model__subject(model, ev, &subject);
+
+	if (!err)
+		err = model__note_lost(model, ev->cpu, ev->fault.lost_on_cpu);
+	return err ?: faults__take(subject.proc, subject.thread, &ev->fault,
+				   &model->lost_unexplained);
+}
+
+static int take_major(struct model *model, const struct event *ev)
+{
+	struct subject subject;
+	int err = model__subject(model, ev, &subject);
+
+	if (!err)
+		faults__take_major(subject.thread, ev->major_addr);
+	return err;
+}
+
+/* Does the call populate memory that nobody has touched? */
+static enum flt_cause call__cause(const struct process *proc, const struct event_call *call)
+{
+	switch (call->call) {
+	case CALL_MMAP:
+		if (call->flags & (MAP_POPULATE | MAP_LOCKED))
+			return FLT_POPULATING;
+		break;
+	case CALL_MADVISE:
+		return call->advice == MADV_POPULATE_READ || call->advice == MADV_POPULATE_WRITE
+			       ? FLT_POPULATING
+			       : FLT_UNCAUSED;
+	case CALL_MLOCK:
+		return FLT_POPULATING;
+	default:
+		break;
+	}
+	return proc->memory_locked ? FLT_POPULATING : FLT_UNCAUSED;
+}
+
+static int take_call(struct model *model, const struct event *ev)
+{
+	struct subject subject;
+	int err = model__subject(model, ev, &subject);
+
+	if (err)
+		return err;
+	heap__note_level(subject.proc);
+	faults__settle(subject.proc, subject.thread, ev->call.flt,
+		       call__cause(subject.proc, &ev->call), &model->lost_unexplained);
+	err = heap__take_call(subject.proc, &ev->call);
+	if (!err)
+		err = space__take_call(subject.proc, ev, model->names);
+	heap__note_level(subject.proc);
+	return err;
+}
+
+static int fork__inherit(struct process *child, const struct process *parent)
+{
+	memcpy(child->comm, parent->comm, sizeof(child->comm));
+	if (parent->exe) {
+		child->exe = strdup(parent->exe);
+		if (!child->exe)
+			return -ENOMEM;
+	}
+	child->ppid = parent->pid;
+	child->heap.start_brk = parent->heap.start_brk;
+	child->heap.brk = parent->heap.brk;
+	child->stack.limit_known = parent->stack.limit_known;
+	child->stack.limit_bytes = parent->stack.limit_bytes;
+	/* The kernel does not count the size that a stack has had, but that it has. */
+	child->stack.peak_bytes = stack__bytes(parent);
+	return mirror__copy(&child->mirror, &parent->mirror);
+}
+
+static int take_fork(struct model *model, const struct event *ev)
+{
+	const struct mt_fork *fork = ev->fork;
+	struct process *child;
+	struct subject subject;
+	int err = model__subject(model, ev, &subject);
+
+	if (err)
+		return err;
+	faults__settle(subject.proc, subject.thread, flt__of(&fork->flt), FLT_UNCAUSED,
+		       &model->lost_unexplained);
+	if (ev->flags & MT_FORK_THREAD) {
+		space__note_sp(subject.proc, fork->child_sp);
+		return process__begin_thread(subject.proc, fork->child_tid) ? 0 : -ENOMEM;
+	}
+	child = model__begin(model, fork->child_tgid);
+	if (!child || !process__begin_thread(child, fork->child_tid))
+		return -ENOMEM;
+	child->start_known = true;
+	child->start_boottime_ns = fork->child_start_ns;
+	err = fork__inherit(child, subject.proc);
+	heap__note_level(child);
+	return err;
+}
+
+static int process__set_exe(struct process *proc, const char *exe)
+{
+	char *copy = *exe ? strdup(exe) : NULL;
+
+	if (*exe && !copy)
+		return -ENOMEM;
+	free(proc->exe);
+	proc->exe = copy;
+	return 0;
+}
+
+static int take_exec(struct model *model, const struct event *ev)
+{
+	struct subject subject;
+	int err;
+
+	subject.proc = model__process(model, ev->tgid);
+	if (!subject.proc)
+		return -ENOMEM;
+	process__rename_thread(subject.proc, ev->exec->old_tid, ev->tgid);
+	err = model__subject(model, ev, &subject);
+	if (err)
+		return err;
+	faults__settle(subject.proc, subject.thread, flt__of(&ev->exec->flt), FLT_POPULATING,
+		       &model->lost_unexplained);
+	memcpy(subject.proc->comm, ev->exec->comm, sizeof(subject.proc->comm));
+	space__exec(subject.proc, ev->exec);
+	return process__set_exe(subject.proc, ev->exec->path);
+}
+
+static int take_exit(struct model *model, const struct event *ev)
+{
+	struct subject subject;
+	int err = model__subject(model, ev, &subject);
+	struct process *proc = subject.proc;
+
+	if (err)
+		return err;
+	faults__settle(proc, subject.thread, flt__of(&ev->exit->flt), FLT_UNCAUSED,
+		       &model->lost_unexplained);
+	process__end_thread(proc, subject.thread);
+	if (!(ev->flags & MT_EXIT_GROUP))
+		return 0;
+	proc->ended = true;
+	proc->end_ns = ev->time_ns;
+	proc->exit_code = ev->exit->exit_code;
+	if (ev->exit->max_rss_bytes)
+		proc->heap.peak_rss_bytes = ev->exit->max_rss_bytes;
+	return 0;
+}
+
+static int take_signal(struct model *model, const struct event *ev)
+{
+	struct subject subject;
+	int err = model__subject(model, ev, &subject);
+
+	if (err)
+		return err;
+	memcpy(subject.thread->comm, ev->signal->comm, sizeof(subject.thread->comm));
+	faults__settle(subject.proc, subject.thread, flt__of(&ev->signal->flt), FLT_UNCAUSED,
+		       &model->lost_unexplained);
+	return stack__take_signal(subject.proc, ev);
+}
+
+static int take_mapping(struct model *model, const struct event *ev)
+{
+	struct process *proc = model__process(model, ev->tgid);
+
+	return proc ? space__take_mapping(proc, ev, model->names) : -ENOMEM;
+}
+
+static int take_session(struct model *model, const struct event *ev)
+{
+	model->session.known = true;
+	model->session.record = *ev->session;
+	model->session.start_ns = ev->time_ns;
+	model->session.last_tick_ns = ev->time_ns;
+	return 0;
+}
+
+static int take_process(struct model *model, const struct event *ev)
+{
+	struct process *proc = model__process(model, ev->tgid);
+
+	if (proc && (proc->ended ||
+		     (proc->start_known && proc->start_boottime_ns != ev->process->start_ns)))
+		proc = model__begin(model, ev->tgid);
+	if (!proc)
+		return -ENOMEM;
+	proc->ppid = ev->process->ppid;
+	proc->start_known = true;
+	proc->start_boottime_ns = ev->process->start_ns;
+	proc->heap.start_brk = ev->process->start_brk;
+	proc->heap.brk = ev->process->start_brk; /* a [heap] mapping says more */
+	proc->stack.limit_known = true;
+	proc->stack.limit_bytes = ev->process->stack_limit_bytes;
+	memcpy(proc->comm, ev->process->comm, sizeof(proc->comm));
+	return process__set_exe(proc, ev->process->exe);
+}
+
+static int take_thread(struct model *model, const struct event *ev)
+{
+	struct subject subject;
+	int err = model__subject(model, ev, &subject);
+
+	if (err)
+		return err;
+	memcpy(subject.thread->comm, ev->thread->comm, sizeof(subject.thread->comm));
+	faults__settle(subject.proc, subject.thread, flt__of(&ev->thread->flt), FLT_UNCAUSED,
+		       &model->lost_unexplained);
+	space__note_sp(subject.proc, ev->thread->sp);
+	return 0;
+}
+
+static int take_sample(struct model *model, const struct event *ev)
+{
+	struct process *proc = model__process(model, ev->tgid);
+
+	if (!proc)
+		return -ENOMEM;
+	proc->heap.rss_bytes = ev->rss_bytes;
+	return 0;
+}
+
+/* Close an interval of every current process, and drop those that have had their last. */
+static int model__tick(struct model *model, uint64_t time_ns)
+{
+	size_t left = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < model->current.nr; i++) {
+		struct process *proc = model->current.items[i];
+
+		if (proc->end_ticked) {
+			process__retire(proc);
+			continue;
+		}
+		model->current.items[left++] = proc;
+		proc->end_ticked = proc->ended;
+		heap__note_level(proc);
+		err = err ?: timeline__tick(proc, time_ns);
+		proc->last_hits = proc->open_hits;
+		proc->open_hits = 0;
+	}
+	model->current.nr = left;
+	model->session.last_tick_ns = time_ns;
+	return err;
+}
+
+static int take_tick(struct model *model, const struct event *ev)
+{
+	return model__tick(model, ev->time_ns);
+}
+
+static int take_losses(struct model *model, const struct event *ev)
+{
+	model->losses = *ev->losses;
+	return 0;
+}
+
+static int take_probe(struct model *model, const struct event *ev)
+{
+	struct mt_probe *slot = array__push(&model->probes);
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = *ev->probe;
+	return 0;
+}
+
+static int take_end(struct model *model, const struct event *ev)
+{
+	model->session.ended_by = ev->ended_by;
+	return model__tick(model, ev->time_ns);
+}
+
+/* One line for each kind of event. */
+static int (*const takers[])(struct model *model, const struct event *ev) = {
+	[MT_KIND_FAULTS] = take_fault,	   [MT_KIND_MAJOR] = take_major,
+	[MT_KIND_MMAP] = take_call,	   [MT_KIND_MUNMAP] = take_call,
+	[MT_KIND_BRK] = take_call,	   [MT_KIND_MREMAP] = take_call,
+	[MT_KIND_MADVISE] = take_call,	   [MT_KIND_MPROTECT] = take_call,
+	[MT_KIND_MLOCK] = take_call,	   [MT_KIND_MLOCKALL] = take_call,
+	[MT_KIND_FORK] = take_fork,	   [MT_KIND_EXEC] = take_exec,
+	[MT_KIND_EXIT] = take_exit,	   [MT_KIND_SIGNAL] = take_signal,
+	[MT_KIND_MAPPING] = take_mapping,  [MT_KIND_SESSION] = take_session,
+	[MT_KIND_PROCESS] = take_process,  [MT_KIND_THREAD] = take_thread,
+	[MT_KIND_SAMPLE] = take_sample,	   [MT_KIND_TICK] = take_tick,
+	[MT_KIND_LOSS] = take_losses,	   [MT_KIND_PROBE] = take_probe,
+	[MT_KIND_END] = take_end,
+};
+
+int model__take(struct model *model, const struct event *ev)
+{
+	if (ev->kind >= sizeof(takers) / sizeof(takers[0]) || !takers[ev->kind])
+		return 0;
+	if (ev->time_ns > model->session.end_ns)
+		model->session.end_ns = ev->time_ns;
+	return takers[ev->kind](model, ev);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The model: what the events say of every process. No clock, no input or output, no environment:
+ * time comes from the events, which must be given in time order (event/order.h).
+ */
+#ifndef MEMTRACE_MODEL_H
+#define MEMTRACE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event/event.h"
+#include "model/process.h"
+
+struct model_session {
+	bool known;
+	struct mt_session record;
+	uint64_t start_ns;
+	uint64_t end_ns; /* of END, or of the last event */
+	uint64_t last_tick_ns;
+	enum mt_ended_by ended_by;
+};
+
+struct model {
+	struct model_session session;
+	struct names *names;
+	struct process *by_pid; /* the process that has the pid now */
+	struct process *first;	/* all, in the order of appearance */
+	struct process **last_link;
+	size_t nr_processes;
+	/* Running, or ended since the last tick: what an interval is about. */
+	struct {
+		struct process **items;
+		size_t nr, cap;
+	} current;
+	struct process *hit; /* of the last event */
+	struct {
+		struct mt_probe *items;
+		size_t nr, cap;
+	} probes;
+	struct mt_losses losses;
+	struct {
+		uint32_t *items; /* faults lost on each CPU, as last told */
+		size_t nr, cap;
+	} lost_on_cpu;
+	uint64_t lost_unexplained; /* lost faults that no thread's counters have shown yet */
+};
+
+/* 0 or -ENOMEM. */
+int model__new(struct model **ret);
+void model__free(struct model *model);
+
+/* 0 or -ENOMEM. Events of processes not seen before are taken; what is not known of them is so. */
+int model__take(struct model *model, const struct event *ev);
+
+#endif

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "model/name.h"
+
+struct name_key {
+	uint64_t ino;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint32_t text_hash; /* of the last component */
+	uint32_t pad;
+};
+
+struct name {
+	struct name_key key;
+	struct names *names;
+	unsigned int refs;
+	char *text;
+	UT_hash_handle hh;
+};
+
+struct names {
+	struct name *table;
+};
+
+struct names *names__new(void)
+{
+	return calloc(1, sizeof(struct names));
+}
+
+static void name__destroy(struct name *name)
+{
+	HASH_DELETE(hh, name->names->table, name);
+	free(name->text);
+	free(name);
+}
+
+void names__free(struct names *names)
+{
+	struct name *name, *next;
+
+	if (!names)
+		return;
+	HASH_ITER(hh, names->table, name, next)
+		name__destroy(name);
+	free(names);
+}
+
+/* FNV-1a, 32 bits (Fowler, Noll, Vo). */
+static uint32_t text__hash(const char *text)
+{
+	uint32_t hash = 2166136261U;
+
+	while (*text)
+		hash = (hash ^ (unsigned char)*text++) * 16777619U;
+	return hash;
+}
+
+static const char *last_component(const char *text)
+{
+	const char *slash = *text == '/' ? strrchr(text, '/') : NULL;
+
+	return slash ? slash + 1 : text;
+}
+
+/* The longer text wins: a path over its last component. */
+static void name__improve(struct name *name, const char *text)
+{
+	char *copy;
+
+	if (strlen(text) <= strlen(name->text))
+		return;
+	copy = strdup(text);
+	if (!copy)
+		return;
+	free(name->text);
+	name->text = copy;
+}
+
+struct name *names__get(struct names *names, uint32_t dev_major, uint32_t dev_minor, uint64_t ino,
+			const char *text)
+{
+	struct name_key key = {
+		.ino = ino,
+		.dev_major = dev_major,
+		.dev_minor = dev_minor,
+		.text_hash = text__hash(last_component(text)),
+	};
+	struct name *name;
+
+	HASH_FIND(hh, names->table, &key, sizeof(key), name);
+	if (name) {
+		name__improve(name, text);
+		return name__hold(name);
+	}
+	name = calloc(1, sizeof(*name));
+	if (!name)
+		return NULL;
+	name->text = strdup(text);
+	if (!name->text) {
+		free(name);
+		return NULL;
+	}
+	name->key = key;
+	name->names = names;
+	name->refs = 1;
+	HASH_ADD(hh, names->table, key, sizeof(key), name);
+	return name;
+}
+
+struct name *name__hold(struct name *name)
+{
+	if (name)
+		name->refs++;
+	return name;
+}
+
+void name__put(struct name *name)
+{
+	if (name && !--name->refs)
+		name__destroy(name);
+}
+
+const char *name__text(const struct name *name)
+{
+	return name ? name->text : "";
+}

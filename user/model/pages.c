@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/pages.h"
+
+static struct slice *pages__find(struct pages *pages, uint64_t index)
+{
+	struct slice *slice;
+
+	if (pages->hit && pages->hit->index == index)
+		return pages->hit;
+	HASH_FIND(hh, pages->slices, &index, sizeof(index), slice);
+	if (slice)
+		pages->hit = slice;
+	return slice;
+}
+
+static unsigned int page__of(uint64_t addr)
+{
+	return (addr >> PAGE_SHIFT) % SLICE_PAGES;
+}
+
+struct slice *pages__fault(struct pages *pages, uint64_t addr, bool *fresh)
+{
+	uint64_t index = addr >> SLICE_SHIFT;
+	struct slice *slice = pages__find(pages, index);
+	unsigned int page = page__of(addr);
+	uint64_t bit = 1ULL << page % 64;
+
+	if (!slice) {
+		slice = calloc(1, sizeof(*slice));
+		if (!slice)
+			return NULL;
+		slice->index = index;
+		HASH_ADD(hh, pages->slices, index, sizeof(index), slice);
+		pages->hit = slice;
+	}
+	slice->faults++;
+	*fresh = !(slice->touched[page / 64] & bit);
+	slice->touched[page / 64] |= bit;
+	return slice;
+}
+
+void pages__undo(struct slice *slice, uint64_t addr, bool was_fresh)
+{
+	unsigned int page = page__of(addr);
+
+	slice->faults--;
+	if (was_fresh)
+		slice->touched[page / 64] &= ~(1ULL << page % 64);
+}
+
+static void slice__clear_range(struct slice *slice, uint64_t start, uint64_t end)
+{
+	uint64_t base = slice->index << SLICE_SHIFT;
+	uint64_t addr = start > base ? start : base;
+
+	if (start <= base && end >= base + SLICE_BYTES) {
+		memset(slice->touched, 0, sizeof(slice->touched));
+		return;
+	}
+	for (; addr < end && addr < base + SLICE_BYTES; addr += 1 << PAGE_SHIFT)
+		slice->touched[page__of(addr) / 64] &= ~(1ULL << page__of(addr) % 64);
+}
+
+void pages__clear_range(struct pages *pages, uint64_t start, uint64_t end)
+{
+	uint64_t first = start >> SLICE_SHIFT, last = (end - 1) >> SLICE_SHIFT;
+	struct slice *slice, *next;
+
+	if (start >= end)
+		return;
+	/* A range may be far larger than what was touched in it: walk the shorter of the two. */
+	if (last - first > HASH_COUNT(pages->slices)) {
+		HASH_ITER(hh, pages->slices, slice, next)
+			if (slice->index >= first && slice->index <= last)
+				slice__clear_range(slice, start, end);
+		return;
+	}
+	for (uint64_t index = first; index <= last; index++) {
+		slice = pages__find(pages, index);
+		if (slice)
+			slice__clear_range(slice, start, end);
+	}
+}
+
+unsigned int slice__touched(const struct slice *slice)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < SLICE_PAGES / 64; i++)
+		nr += __builtin_popcountll(slice->touched[i]);
+	return nr;
+}
+
+void pages__release(struct pages *pages)
+{
+	struct slice *slice, *next;
+
+	HASH_ITER(hh, pages->slices, slice, next) {
+		HASH_DELETE(hh, pages->slices, slice);
+		free(slice);
+	}
+	pages->hit = NULL;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which pages of an address space have faulted, and how often, by slices of 2 MiB. */
+#ifndef MEMTRACE_PAGES_H
+#define MEMTRACE_PAGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uthash.h>
+
+#define SLICE_SHIFT 21
+#define SLICE_BYTES (1ULL << SLICE_SHIFT)
+#define PAGE_SHIFT 12
+#define SLICE_PAGES (1U << (SLICE_SHIFT - PAGE_SHIFT))
+
+struct slice {
+	uint64_t index; /* address >> SLICE_SHIFT */
+	uint64_t faults;
+	uint64_t touched[SLICE_PAGES / 64]; /* a bit a page */
+	UT_hash_handle hh;
+};
+
+struct pages {
+	struct slice *slices;
+	struct slice *hit; /* where the last fault was */
+};
+
+/* Note a fault; *fresh: the page had not faulted before. NULL without memory. */
+struct slice *pages__fault(struct pages *pages, uint64_t addr, bool *fresh);
+/* Take it back: it was no fault after all. */
+void pages__undo(struct slice *slice, uint64_t addr, bool was_fresh);
+/* Forget which pages of a range were touched: something else is mapped there now. */
+void pages__clear_range(struct pages *pages, uint64_t start, uint64_t end);
+unsigned int slice__touched(const struct slice *slice);
+void pages__release(struct pages *pages);
+
+#endif

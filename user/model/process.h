@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is known of one process: its threads, faults, address space, heap and stack. */
+#ifndef MEMTRACE_PROCESS_H
+#define MEMTRACE_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uthash.h>
+
+#include "base/vocab.h"
+#include "event/event.h"
+#include "model/mirror.h"
+#include "model/pages.h"
+
+struct names;
+
+/* Where faults are counted: an mmap call's memory, all of a file, the heap, the stack. */
+struct place {
+	/* The name's address for files, the origin for the rest: unique in the process. */
+	uint64_t key;
+	struct name *name; /* a reference; NULL: not a file */
+	enum region region;
+	uint64_t start;	       /* lowest address seen */
+	uint64_t mapped_bytes; /* at most */
+	uint64_t faults;
+	uint64_t major;
+	uint64_t pages_touched;
+	uint64_t last_page;
+	int64_t last_stride;
+	uint64_t steps_up;
+	uint64_t steps_down;
+	uint64_t steps_strided;
+	uint64_t steps_other;
+	UT_hash_handle hh;
+};
+
+/* An exception that has been counted as a minor fault, and whose end is not known yet. */
+struct pending {
+	bool open;
+	bool major; /* the kernel has said so */
+	bool fresh; /* the page had not faulted before */
+	bool kernel;
+	enum fault_access access;
+	enum region region;
+	uint64_t addr;
+	struct place *place;
+	struct slice *slice;
+	size_t point; /* in the timeline */
+};
+
+struct thread {
+	uint32_t tid;
+	char comm[MT_COMM_BYTES];
+	bool exited;
+	bool flt_known;
+	struct flt flt; /* the kernel's counters, as last seen */
+	struct pending pending;
+	uint64_t minor;
+	uint64_t major;
+	uint64_t run_last_page; /* the run of consecutive pages that it is in */
+	uint64_t run_length;
+	UT_hash_handle hh;
+};
+
+struct point {
+	uint64_t time_ns; /* the interval's end */
+	uint64_t minor;
+	uint64_t major;
+	uint64_t brk_bytes;
+	uint64_t anon_bytes;
+	uint64_t rss_bytes;
+};
+
+struct timeline {
+	struct point *items; /* the last one is still open */
+	size_t nr, cap;
+	unsigned int ticks_per_point;
+	unsigned int ticks; /* in the open point */
+};
+
+struct faults {
+	uint64_t minor;
+	uint64_t major;
+	uint64_t user;
+	uint64_t kernel;
+	uint64_t by_region[NR_REGIONS];
+	uint64_t by_access[NR_ACCESSES];
+	uint64_t runs_log2[32];
+	struct place *places;
+	struct pages pages;
+	/* Of threads that have ended and are no longer listed one by one. */
+	uint64_t folded_minor;
+	uint64_t folded_major;
+};
+
+/* A fault at an address that the mirror did not know: looked up again when it knows more. */
+struct miss {
+	uint64_t addr;
+	bool major;
+	bool fresh;
+};
+#define MAX_MISSES 64
+
+struct failure {
+	enum mem_call call;
+	int err;
+	uint64_t count;
+};
+
+struct heap {
+	uint64_t start_brk; /* 0: not known */
+	uint64_t brk;
+	bool base_known;
+	uint64_t base_bytes; /* when tracing of this address space began */
+	uint64_t peak_bytes;
+	uint64_t rss_bytes;
+	uint64_t peak_rss_bytes;
+	struct {
+		uint64_t count;
+		uint64_t failed;
+		uint64_t bytes;
+		uint64_t size_log2[48];
+	} calls[NR_CALLS];
+	struct {
+		struct failure *items;
+		size_t nr, cap;
+	} failures;
+};
+
+struct stack_hit {
+	uint64_t time_ns;
+	uint32_t tid;
+	enum stack_hit_kind kind;
+	uint64_t addr;
+	uint64_t sp;
+	uint64_t size_bytes;
+	uint64_t limit_bytes;
+	char comm[MT_COMM_BYTES];
+};
+#define MAX_STACK_HITS 1000
+
+struct stack {
+	bool limit_known;
+	uint64_t limit_bytes;
+	uint64_t peak_bytes;
+	uint64_t grown_for;  /* the fault that made the mirror grow the stack last */
+	uint64_t grown_from; /* and where it began before */
+	uint64_t grown_peak; /* and its peak before */
+	uint64_t hits_total;
+	struct {
+		struct stack_hit *items;
+		size_t nr, cap;
+	} hits;
+};
+
+/* The closing check: sums over the threads. */
+struct check {
+	uint64_t kernel_minor;
+	uint64_t kernel_major;
+	uint64_t observed;
+	uint64_t populated;
+	uint64_t not_counted;
+	uint64_t lost;
+	int64_t unexplained;
+};
+
+struct process {
+	uint32_t pid;
+	uint32_t ppid;
+	char comm[MT_COMM_BYTES];
+	char *exe; /* NULL: not known */
+	bool start_known;
+	uint64_t start_boottime_ns;
+	bool ended;
+	uint64_t end_ns;
+	uint32_t exit_code; /* as wait(2) reports it */
+	bool memory_locked; /* mlockall(MCL_FUTURE): each new mapping is populated */
+	bool wants_snapshot;
+
+	struct mirror mirror;
+	struct mirror previous; /* before the last snapshot: whose mapping was it? */
+	struct faults faults;
+	struct heap heap;
+	struct stack stack;
+	struct check check;
+	struct timeline timeline;
+	uint64_t open_hits; /* stack-limit hits since the last tick */
+	uint64_t last_hits; /* and in the interval that it closed */
+	struct {
+		struct miss items[MAX_MISSES];
+		unsigned int nr;
+	} misses;
+
+	struct thread *threads;
+	uint32_t nr_threads_seen;
+	uint32_t nr_threads_exited; /* of those in the table */
+
+	UT_hash_handle hh;	/* by pid: the process that has it now */
+	struct process *next;	/* of all, in the order of appearance */
+	bool end_ticked;	/* its last interval is closed */
+};
+
+struct process *process__new(uint32_t pid); /* NULL without memory */
+void process__free(struct process *proc);
+/* Free what only a running process needs. */
+void process__retire(struct process *proc);
+
+/* The thread, made if it is new; NULL without memory. */
+struct thread *process__thread(struct process *proc, uint32_t tid);
+
+struct thread *process__begin_thread(struct process *proc, uint32_t tid);
+void process__rename_thread(struct process *proc, uint32_t old_tid, uint32_t new_tid);
+void process__end_thread(struct process *proc, struct thread *thread);
+
+/* faults.c */
+
+/* How the kernel's counters came to change between two records of a thread. */
+enum flt_cause {
+	FLT_UNCAUSED, /* by no event that is known to populate memory */
+	FLT_POPULATING,
+};
+
+/* A page-fault exception. 0 or -ENOMEM. */
+int faults__take(struct process *proc, struct thread *thread, const struct event_fault *fault,
+		 uint64_t *lost);
+void faults__take_major(struct thread *thread, uint64_t addr);
+/* The counters as another record of the thread saw them; *lost: lost faults not yet explained. */
+void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
+		    enum flt_cause cause, uint64_t *lost);
+/* Look up again what the mirror did not know. */
+void faults__resolve_misses(struct process *proc);
+
+/* heap.c */
+int heap__take_call(struct process *proc, const struct event_call *call);
+uint64_t heap__bytes(const struct process *proc);
+uint64_t heap__brk_bytes(const struct process *proc);
+void heap__note_level(struct process *proc);
+
+/* space.c: the address space */
+int space__take_call(struct process *proc, const struct event *ev, struct names *names);
+int space__take_mapping(struct process *proc, const struct event *ev, struct names *names);
+void space__exec(struct process *proc, const struct mt_exec *exec);
+/* A thread's stack pointer says that the mapping it points into is its stack. */
+void space__note_sp(struct process *proc, uint64_t sp);
+
+/* stack.c */
+bool stack__grow(struct process *proc, uint64_t addr);
+int stack__take_signal(struct process *proc, const struct event *ev);
+uint64_t stack__bytes(const struct process *proc);
+
+/* timeline.c */
+int timeline__tick(struct process *proc, uint64_t time_ns);
+struct point *timeline__at(struct process *proc, size_t index);
+size_t timeline__open_point(struct process *proc); /* its index */
+
+#endif

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The address space of a process: what snapshots and memory calls do to its mirror. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "model/name.h"
+#include "model/process.h"
+
+#ifndef MADV_GUARD_INSTALL /* Linux 6.13 */
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
+#define PAGE_MASK 4095ULL
+
+static uint64_t page__up(uint64_t addr)
+{
+	return (addr + PAGE_MASK) & ~PAGE_MASK;
+}
+
+/* Directly after a program's or library's data, private and anonymous: its bss. */
+static bool follows_data(struct process *proc, uint64_t start)
+{
+	const struct vma *below = start ? mirror__find(&proc->mirror, start - 1) : NULL;
+
+	return below && below->region == REGION_DATA;
+}
+
+static enum region file__region(uint32_t prot, bool shared, bool shmem)
+{
+	if (shared && shmem)
+		return REGION_SHMEM;
+	if (prot & PROT_EXEC)
+		return REGION_TEXT;
+	if (!shared && prot & PROT_WRITE)
+		return REGION_DATA;
+	return REGION_FILE;
+}
+
+static enum region call__region(struct process *proc, const struct event *ev)
+{
+	const struct event_call *call = &ev->call;
+	bool shared = (call->flags & MAP_TYPE) != MAP_PRIVATE;
+
+	if (call->has_file)
+		return file__region(call->prot, shared, ev->flags & MT_CALL_SHMEM);
+	if (shared)
+		return REGION_SHMEM;
+	if (call->flags & MAP_STACK)
+		return REGION_THREAD_STACK;
+	if (call->flags & MAP_FIXED && follows_data(proc, call->ret))
+		return REGION_BSS;
+	return REGION_ANON;
+}
+
+static int space__mmap(struct process *proc, const struct event *ev, struct names *names)
+{
+	const struct event_call *call = &ev->call;
+	struct vma vma = {
+		.start = call->ret,
+		.end = call->ret + call->size_bytes,
+		.offset = call->offset,
+		.origin = mirror__new_origin(&proc->mirror),
+		.prot = call->prot,
+		.region = call__region(proc, ev),
+		.shared = (call->flags & MAP_TYPE) != MAP_PRIVATE,
+	};
+
+	if (call->has_file && *call->name)
+		vma.name = names__get(names, call->dev_major, call->dev_minor, call->ino,
+				      call->name);
+	pages__clear_range(&proc->faults.pages, vma.start, page__up(vma.end));
+	return mirror__map(&proc->mirror, &vma);
+}
+
+static int space__munmap(struct process *proc, const struct event *ev, struct names *names)
+{
+	uint64_t end = ev->call.addr + ev->call.size_bytes;
+
+	(void)names;
+	pages__clear_range(&proc->faults.pages, ev->call.addr, page__up(end));
+	return mirror__unmap(&proc->mirror, ev->call.addr, end);
+}
+
+static int space__brk(struct process *proc, const struct event *ev, struct names *names)
+{
+	struct heap *heap = &proc->heap;
+	uint64_t before = heap->brk, now = ev->call.ret;
+	struct vma vma = {
+		.start = heap->start_brk & ~PAGE_MASK,
+		.end = page__up(now),
+		.origin = ORIGIN_HEAP,
+		.prot = PROT_READ | PROT_WRITE,
+		.region = REGION_HEAP,
+	};
+
+	(void)names;
+	heap->brk = now;
+	if (!heap->start_brk) {
+		heap->start_brk = now;
+		return 0;
+	}
+	if (now > before)
+		return mirror__map(&proc->mirror, &vma);
+	if (now == before)
+		return 0;
+	pages__clear_range(&proc->faults.pages, page__up(now), page__up(before));
+	return mirror__unmap(&proc->mirror, page__up(now), before);
+}
+
+static int space__mremap(struct process *proc, const struct event *ev, struct names *names)
+{
+	const struct event_call *call = &ev->call;
+	uint64_t old_size = page__up(call->size_bytes), new_size = page__up(call->new_size_bytes);
+	bool keep_old = !call->size_bytes || call->flags & MREMAP_DONTUNMAP;
+
+	(void)names;
+	if (call->ret != call->addr) {
+		pages__clear_range(&proc->faults.pages, call->addr, call->addr + old_size);
+		pages__clear_range(&proc->faults.pages, call->ret, call->ret + new_size);
+	} else if (new_size < old_size) {
+		pages__clear_range(&proc->faults.pages, call->addr + new_size,
+				   call->addr + old_size);
+	}
+	return mirror__remap(&proc->mirror, call->addr, old_size, call->ret, new_size, keep_old);
+}
+
+static int space__madvise(struct process *proc, const struct event *ev, struct names *names)
+{
+	const struct event_call *call = &ev->call;
+
+	(void)names;
+	if (call->advice != MADV_GUARD_INSTALL && call->advice != MADV_GUARD_REMOVE)
+		return 0;
+	return mirror__guard(&proc->mirror, call->addr, call->addr + call->size_bytes,
+			     call->advice == MADV_GUARD_INSTALL);
+}
+
+static int space__mprotect(struct process *proc, const struct event *ev, struct names *names)
+{
+	(void)names;
+	return mirror__protect(&proc->mirror, ev->call.addr, ev->call.addr + ev->call.size_bytes,
+			       ev->call.prot & (PROT_READ | PROT_WRITE | PROT_EXEC));
+}
+
+static int space__mlock(struct process *proc, const struct event *ev, struct names *names)
+{
+	(void)names;
+	if (ev->call.all)
+		proc->memory_locked = ev->call.flags & MCL_FUTURE;
+	return 0;
+}
+
+int space__take_call(struct process *proc, const struct event *ev, struct names *names)
+{
+	static int (*const take[NR_CALLS])(struct process *, const struct event *,
+					   struct names *) = {
+		[CALL_BRK] = space__brk,	   [CALL_MMAP] = space__mmap,
+		[CALL_MUNMAP] = space__munmap,	   [CALL_MREMAP] = space__mremap,
+		[CALL_MADVISE] = space__madvise,   [CALL_MPROTECT] = space__mprotect,
+		[CALL_MLOCK] = space__mlock,
+	};
+
+	return ev->call.err ? 0 : take[ev->call.call](proc, ev, names);
+}
+
+static enum region mapping__region(struct process *proc, const struct event *ev)
+{
+	const struct event_mapping *mapping = &ev->mapping;
+
+	if (ev->flags & MT_MAPPING_HEAP)
+		return REGION_HEAP;
+	if (ev->flags & MT_MAPPING_STACK)
+		return REGION_STACK;
+	if (ev->flags & MT_MAPPING_VDSO)
+		return REGION_VDSO;
+	if (!(ev->flags & MT_MAPPING_ANON))
+		return file__region(mapping->prot, mapping->shared, ev->flags & MT_MAPPING_SHMEM);
+	if (mapping->shared)
+		return REGION_SHMEM;
+	return follows_data(proc, mapping->start) ? REGION_BSS : REGION_ANON;
+}
+
+/* A new snapshot does not make new mappings of those that were known. */
+static void mapping__inherit(struct process *proc, struct vma *vma)
+{
+	const struct vma *before = mirror__find_above(&proc->previous, vma->start);
+
+	if (vma->region == REGION_HEAP)
+		vma->origin = ORIGIN_HEAP;
+	else if (vma->region == REGION_STACK)
+		vma->origin = ORIGIN_STACK;
+	else if (vma->region == REGION_VDSO)
+		vma->origin = ORIGIN_VDSO;
+	else if (before && before->start < vma->end && !before->name == !vma->name &&
+		 (before->region == vma->region || before->region == REGION_THREAD_STACK)) {
+		vma->origin = before->origin;
+		vma->region = before->region;
+	} else {
+		vma->origin = mirror__new_origin(&proc->mirror);
+	}
+}
+
+static void mapping__note_special(struct process *proc, const struct vma *vma)
+{
+	if (vma->region == REGION_HEAP) {
+		if (!proc->heap.start_brk)
+			proc->heap.start_brk = vma->start;
+		if (page__up(proc->heap.brk) != vma->end)
+			proc->heap.brk = vma->end;
+	}
+	if (vma->region == REGION_STACK && vma->end - vma->start > proc->stack.peak_bytes)
+		proc->stack.peak_bytes = vma->end - vma->start;
+}
+
+static void space__begin_snapshot(struct process *proc)
+{
+	uint64_t next_origin = proc->mirror.next_origin;
+
+	mirror__clear(&proc->previous);
+	proc->previous = proc->mirror;
+	proc->mirror = (struct mirror){.known = true, .next_origin = next_origin};
+	proc->wants_snapshot = false;
+}
+
+int space__take_mapping(struct process *proc, const struct event *ev, struct names *names)
+{
+	const struct event_mapping *mapping = &ev->mapping;
+	struct vma vma = {
+		.start = mapping->start,
+		.end = mapping->end,
+		.offset = mapping->offset,
+		.prot = mapping->prot,
+		.region = mapping__region(proc, ev),
+		.shared = mapping->shared,
+	};
+	int err;
+
+	if (ev->flags & MT_MAPPING_FIRST)
+		space__begin_snapshot(proc);
+	if (!(ev->flags & MT_MAPPING_ANON) && *mapping->name)
+		vma.name = names__get(names, mapping->dev_major, mapping->dev_minor, mapping->ino,
+				      mapping->name);
+	mapping__inherit(proc, &vma);
+	mapping__note_special(proc, &vma);
+	err = mirror__map(&proc->mirror, &vma);
+	if (!err && proc->misses.nr)
+		faults__resolve_misses(proc);
+	return err;
+}
+
+void space__exec(struct process *proc, const struct mt_exec *exec)
+{
+	mirror__clear(&proc->mirror);
+	mirror__clear(&proc->previous);
+	pages__clear_range(&proc->faults.pages, 0, UINT64_MAX);
+	proc->memory_locked = false;
+	proc->heap.start_brk = exec->start_brk;
+	proc->heap.brk = exec->brk;
+	proc->heap.base_known = false;
+	proc->heap.peak_bytes = 0;
+	proc->stack.limit_known = true;
+	proc->stack.limit_bytes = exec->stack_limit_bytes;
+	proc->stack.peak_bytes = 0;
+	proc->stack.grown_for = 0;
+}
+
+void space__note_sp(struct process *proc, uint64_t sp)
+{
+	struct mirror *mirror = &proc->mirror;
+	struct vma *vma = sp ? mirror__find(mirror, sp - 1) : NULL;
+	const struct vma *below;
+
+	if (!vma || vma->region != REGION_ANON || vma->start == 0)
+		return;
+	/* A goroutine's or coroutine's stack is heap memory; a thread's has a guard below it. */
+	below = mirror__find_above(mirror, vma->start - 1);
+	if (below->end != vma->start || (below->prot && !below->guard))
+		return;
+	mirror__set_region(mirror, vma, REGION_THREAD_STACK);
+}
