@@ -175,6 +175,7 @@ unit: unit-programs
 	@scripts/run-tests $(UNIT_TESTS)
 
 live: all workloads live-programs
+	@scripts/setup --check live
 	@scripts/run-tests --live $(LIVE_TESTS)
 
 lint:
