@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Helpers of the live tests: start a workload and memtrace on it, wait for conditions (never for a
+ * time), read the report. Whatever a test started is killed and reaped in its teardown; a test that
+ * takes longer than LIVE_LIMIT_S has its processes killed, and fails by that.
+ */
+#ifndef LIVE_H
+#define LIVE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#define LIVE_LIMIT_S 60
+#define LIVE_MAX_PROCESSES 16
+#define LIVE_MAX_JSON 64
+
+struct live_process {
+	pid_t pid; /* 0: reaped */
+	int in;	   /* its stdin, to write to; -1: closed */
+	int out;
+	int err;
+	int status; /* as wait(2) has it, once reaped */
+	/* All that it has printed so far, NUL-terminated; line_at: what read_line() has not taken.
+	 */
+	struct live_text {
+		char *text;
+		size_t len;
+		size_t line_at;
+	} out_text, err_text;
+};
+
+/* One test: its state in cmocka. */
+struct live {
+	char dir[64]; /* its own, removed with all that is in it */
+	unsigned int nr_reports;
+	struct live_process processes[LIVE_MAX_PROCESSES];
+	size_t nr_processes;
+	json_t *json[LIVE_MAX_JSON]; /* freed in teardown */
+	size_t nr_json;
+};
+
+int live__setup(void **state);
+int live__teardown(void **state);
+
+#define live_test(function) cmocka_unit_test_setup_teardown(function, live__setup, live__teardown)
+
+/* The binary under test, and an argv from words that spaces separate. */
+const char *live__memtrace(void);
+
+struct live_process *live__start(struct live *live, char *const argv[]);
+/* A command in words separated by spaces. A first word without '/' is a workload. */
+struct live_process *live__start_words(struct live *live, const char *words);
+struct live_process *live__start_memtrace(struct live *live, const char *options);
+/* Starts a workload with --wait and reads its ready line. */
+struct live_process *live__start_workload(struct live *live, const char *words);
+
+/* The next line, without its newline; NULL at end of file. Valid until the next read. */
+const char *live__read_line(struct live_process *process, bool from_stderr);
+json_t *live__read_json(struct live *live, struct live_process *process);
+/* A line to its stdin. */
+void live__say(struct live_process *process, const char *text);
+void live__close_stdin(struct live_process *process);
+/* Until memtrace has said that all probes are attached. */
+void live__await_tracing(struct live_process *memtrace);
+/* Reads all that it prints until it ends; its wait status. */
+int live__wait(struct live_process *process);
+/* 0..255, or 128 + signal, as a shell has it. */
+int live__exit_code(struct live_process *process);
+
+/* Parses a report, and validates it against doc/report.schema.json. */
+json_t *live__load_report(struct live *live, const char *path);
+/* The path of the next report: -o of a run. */
+const char *live__report_path(struct live *live, char *buf, size_t size);
+
+/*
+ * memtrace -p on a workload that waits until it is traced: its result line in *ret_result, and the
+ * report. SIGINT ends the run, before the workload goes on to its end.
+ */
+json_t *live__trace_pid(struct live *live, const char *options, const char *words,
+			json_t **ret_result);
+/* memtrace -- workload: the result line (NULL wanted: none is read), exit code, report. */
+json_t *live__trace_command(struct live *live, const char *options, const char *words,
+			    json_t **ret_result, int *ret_exit_code);
+
+/* Values by path ("faults.by_region.heap"); the test fails where there is none of that type. */
+json_t *live__at(const json_t *json, const char *path);
+int64_t live__number(const json_t *json, const char *path);
+const char *live__text(const json_t *json, const char *path);
+uint64_t live__address(const json_t *json, const char *path);
+
+/* The one process with this pid in the report; NULL: none. */
+json_t *live__find_process(const json_t *report, int64_t pid);
+json_t *live__process(const json_t *report, int64_t pid);
+/* The row of faults.by_mapping that starts at an address, or has a name. */
+json_t *live__mapping_at(const json_t *process, const char *address);
+json_t *live__mapping_named(const json_t *process, const char *name);
+/* Calls that failed with this errno, by heap.failures. */
+int64_t live__failures(const json_t *process, const char *call, int err);
+
+/* Nothing lost, and the closing check of each process (pid 0) or of this one holds exactly. */
+void live__assert_sound(const json_t *report, int64_t pid);
+
+#define assert_number(json, path, value) assert_int_equal(live__number(json, path), value)
+
+#endif

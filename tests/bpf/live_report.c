@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Looking things up in a report. */
+#include "live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+json_t *live__at(const json_t *json, const char *path)
+{
+	json_t *at = (json_t *)json;
+	char key[64];
+	size_t len;
+
+	for (; *path; path += len + (path[len] == '.')) {
+		len = strcspn(path, ".");
+		assert_true(len < sizeof(key));
+		memcpy(key, path, len);
+		key[len] = '\0';
+		at = json_object_get(at, key);
+		if (!at)
+			fail_msg("no key %s", path);
+	}
+	return at;
+}
+
+int64_t live__number(const json_t *json, const char *path)
+{
+	json_t *value = live__at(json, path);
+
+	if (!json_is_integer(value))
+		fail_msg("%s is not an integer", path);
+	return json_integer_value(value);
+}
+
+const char *live__text(const json_t *json, const char *path)
+{
+	json_t *value = live__at(json, path);
+
+	if (!json_is_string(value))
+		fail_msg("%s is not a string", path);
+	return json_string_value(value);
+}
+
+uint64_t live__address(const json_t *json, const char *path)
+{
+	const char *text = live__text(json, path);
+
+	assert_int_equal(strncmp(text, "0x", 2), 0);
+	return strtoull(text, NULL, 16);
+}
+
+json_t *live__find_process(const json_t *report, int64_t pid)
+{
+	json_t *process, *found = NULL;
+	size_t i;
+
+	json_array_foreach(live__at(report, "processes"), i, process)
+	{
+		if (live__number(process, "pid") != pid)
+			continue;
+		if (found)
+			fail_msg("pid %lld is there twice", (long long)pid);
+		found = process;
+	}
+	return found;
+}
+
+json_t *live__process(const json_t *report, int64_t pid)
+{
+	json_t *found = live__find_process(report, pid);
+
+	if (!found)
+		fail_msg("pid %lld is not in the report", (long long)pid);
+	return found;
+}
+
+static json_t *find_mapping(const json_t *process, const char *key, const char *value)
+{
+	json_t *row, *found = NULL;
+	size_t i;
+
+	json_array_foreach(live__at(process, "faults.by_mapping"), i, row)
+	{
+		const char *text = json_string_value(json_object_get(row, key));
+
+		if (!text || strcmp(text, value))
+			continue;
+		if (found)
+			fail_msg("two mappings with %s %s", key, value);
+		found = row;
+	}
+	if (!found)
+		fail_msg("no mapping with %s %s", key, value);
+	return found;
+}
+
+json_t *live__mapping_at(const json_t *process, const char *address)
+{
+	return find_mapping(process, "start", address);
+}
+
+json_t *live__mapping_named(const json_t *process, const char *name)
+{
+	return find_mapping(process, "name", name);
+}
+
+int64_t live__failures(const json_t *process, const char *call, int err)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(live__at(process, "heap.failures"), i,
+			   row) if (!strcmp(live__text(row, "call"), call) &&
+				    !strcmp(live__text(row, "errno"),
+					    strerrorname_np(err))) return live__number(row,
+										       "count");
+	return 0;
+}
+
+static void assert_check(const json_t *process)
+{
+	json_t *check = live__at(process, "check");
+
+	if (!json_is_true(live__at(check, "ok")) || live__number(check, "unexplained"))
+		fail_msg("check of pid %lld: %s", (long long)live__number(process, "pid"),
+			 json_dumps(check, JSON_COMPACT));
+}
+
+void live__assert_sound(const json_t *report, int64_t pid)
+{
+	json_t *process;
+	size_t i;
+
+	assert_number(report, "loss.records", 0);
+	assert_number(report, "loss.fault_weight_max", 1);
+	json_array_foreach(live__at(report, "processes"), i,
+			   process) if (!pid || live__number(process, "pid") == pid)
+		assert_check(process);
+}
