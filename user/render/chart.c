@@ -4,11 +4,15 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "render/table.h"
 
 #define NR_LEVELS 8
 #define LABEL_COLUMNS 12
+#define RANGE_COLUMNS 34
+#define SPARK_LEAST 8
+#define SPARK_STRETCH 3
 
 void chart__bar(struct text *text, double fraction, unsigned int columns)
 {
@@ -59,6 +63,7 @@ void chart__log2(struct text *text, const char *title, const char *counted, cons
 	}
 	if (!most)
 		return;
+	text__end(text);
 	table__open(&table, text, 2, columns, 4);
 	for (unsigned int i = first; i <= last; i++) {
 		if (i == 0)
@@ -120,21 +125,31 @@ static const char *level(const struct text *text, double value, double low, doub
 	return text->opt->utf8 ? utf8[i] : ascii[i];
 }
 
+/* A few points are drawn wider than one column, but not so wide that they look like many. */
+static unsigned int spark_columns(const struct text *text, unsigned int indent, size_t nr_points)
+{
+	unsigned int columns = text->width > indent + LABEL_COLUMNS + RANGE_COLUMNS + SPARK_LEAST
+				       ? text->width - indent - LABEL_COLUMNS - RANGE_COLUMNS
+				       : SPARK_LEAST;
+	unsigned int stretch;
+
+	if (nr_points >= columns)
+		return columns;
+	stretch = columns / (unsigned int)nr_points;
+	return (unsigned int)nr_points * (stretch < SPARK_STRETCH ? stretch : SPARK_STRETCH);
+}
+
 void chart__sparkline(struct text *text, unsigned int indent, const struct chart_series *series)
 {
 	double least, greatest, *values;
 	struct unit_text low, high;
-	unsigned int columns, stretch;
+	unsigned int columns;
 
 	if (!series->nr_points || !extremes(series, &least, &greatest))
 		return;
 	low = series->unit(least);
 	high = series->unit(greatest);
-	columns = text->width - indent - LABEL_COLUMNS - 34;
-	/* A few points are drawn wider, but never so that their number is unclear. */
-	stretch = columns / (unsigned int)fmin((double)series->nr_points, columns);
-	if (series->nr_points < columns)
-		columns = (unsigned int)series->nr_points * (stretch < 3 ? stretch : 3);
+	columns = spark_columns(text, indent, series->nr_points);
 	values = calloc(columns, sizeof(*values));
 	if (!values) {
 		text->err = -ENOMEM;
@@ -149,4 +164,24 @@ void chart__sparkline(struct text *text, unsigned int indent, const struct chart
 	text__addf(text, "  min %s%s, max %s%s", low.s, series->suffix, high.s, series->suffix);
 	text__end(text);
 	free(values);
+}
+
+void chart__time_axis(struct text *text, unsigned int indent, const struct chart_series *series)
+{
+	double least, greatest;
+	struct unit_text end;
+	unsigned int columns;
+
+	if (!series->nr_points || !extremes(series, &least, &greatest))
+		return;
+	columns = spark_columns(text, indent, series->nr_points);
+	end = units__duration(series->points[series->nr_points - 1].t_s);
+	text__pad(text, indent + LABEL_COLUMNS);
+	text__add(text, units__duration(series->start_s).s);
+	if (text->column + 2 + strlen(end.s) > indent + LABEL_COLUMNS + columns)
+		text__add(text, " to ");
+	else
+		text__pad(text, indent + LABEL_COLUMNS + columns - (unsigned int)strlen(end.s));
+	text__add(text, end.s);
+	text__end(text);
 }

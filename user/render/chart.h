@@ -13,13 +13,13 @@ void chart__bar(struct text *text, double fraction, unsigned int columns);
 
 /*
  * A histogram by powers of two, [2^i, 2^(i+1)), from the first to the last bin that holds
- * something; values below 1 are in the first. Nothing if all bins are empty.
+ * something, after an empty line. Nothing at all if all bins are empty.
  */
 void chart__log2(struct text *text, const char *title, const char *counted, const uint64_t *bins,
 		 unsigned int nr_bins);
 
 struct chart_point {
-	double t_s; /* the end of what this is the value of */
+	double t_s;   /* the end of what this is the value of */
 	double value; /* NAN: not known */
 };
 
@@ -38,5 +38,7 @@ struct chart_series {
  * column shows the greatest of its points: a spike must not vanish.
  */
 void chart__sparkline(struct text *text, unsigned int indent, const struct chart_series *series);
+/* The times where it begins and ends, below it. */
+void chart__time_axis(struct text *text, unsigned int indent, const struct chart_series *series);
 
 #endif

@@ -170,7 +170,7 @@ int render_json__report(const struct report *report, const struct render_options
 		const char *key;
 		json_t *(*build)(struct json *json, const struct report *report);
 	} parts[] = {
-		{"{\"memtrace\":", about},    {",\n\"host\":", host}, {",\n\"session\":", session},
+		{"{\"memtrace\":", about},  {",\n\"host\":", host}, {",\n\"session\":", session},
 		{",\n\"probes\":", probes}, {",\n\"loss\":", loss},
 	};
 	struct json json = {.top = opt->top};

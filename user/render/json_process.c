@@ -68,9 +68,9 @@ static json_t *by_mapping(struct json *json, const struct report_process *proces
 		json__set(json, o, "major", json__count(mapping->major));
 		json__set(json, o, "pages_touched", json__count(mapping->pages_touched));
 		json__set(json, o, "pattern",
-			  mapping->pattern == PATTERN_NONE ?
-				  json_null() :
-				  json_string(fault_pattern__name(mapping->pattern)));
+			  mapping->pattern == PATTERN_NONE
+				  ? json_null()
+				  : json_string(fault_pattern__name(mapping->pattern)));
 		json__set(json, o, "unmapped", json_boolean(mapping->unmapped));
 		json__append(json, array, o);
 	}
@@ -137,7 +137,8 @@ static json_t *faults(struct json *json, const struct report_process *process)
 	json__set(json, o, "latency_ns", json_null());
 	json__set(json, o, "timeline", fault_timeline(json, process));
 	json__set(json, o, "by_mapping", by_mapping(json, process));
-	json__set(json, o, "by_mapping_omitted", json__count(nr_mappings - rows(json, nr_mappings)));
+	json__set(json, o, "by_mapping_omitted",
+		  json__count(nr_mappings - rows(json, nr_mappings)));
 	json__set(json, o, "address_space", address_space(json, process));
 	json__set(json, o, "address_space_omitted", json__count(nr_slices - rows(json, nr_slices)));
 	json__set(json, o, "run_pages_histogram",
@@ -232,14 +233,14 @@ static json_t *stack(struct json *json, const struct report_process *process)
 		json__append(json, hits, hit);
 	}
 	json__set(json, o, "limit_bytes",
-		  process->stack.limit_known ? json__bytes(process->stack.limit_bytes) :
-					       json_null());
+		  process->stack.limit_known ? json__bytes(process->stack.limit_bytes)
+					     : json_null());
 	json__set(json, o, "peak_bytes", json__bytes(process->stack.peak_bytes));
 	json__set(json, o, "hits", hits);
 	json__set(json, o, "hits_omitted",
-		  json__count(process->stack.hits_total > process->stack.nr_hits ?
-				      process->stack.hits_total - process->stack.nr_hits :
-				      0));
+		  json__count(process->stack.hits_total > process->stack.nr_hits
+				      ? process->stack.hits_total - process->stack.nr_hits
+				      : 0));
 	return o;
 }
 
@@ -290,8 +291,7 @@ static json_t *end(struct json *json, const struct report_process *process)
 	if (!process->ended)
 		return json_null();
 	o = json_object();
-	json__set(json, o, "exit_code",
-		  signalled ? json_null() : json_integer(process->exit_code));
+	json__set(json, o, "exit_code", signalled ? json_null() : json_integer(process->exit_code));
 	json__set(json, o, "signal", signalled ? json_integer(process->exit_signal) : json_null());
 	json__set(json, o, "t_s", json__seconds(process->end_s));
 	return o;

@@ -16,7 +16,7 @@ struct report_interval;
 struct render_options {
 	unsigned int width; /* columns */
 	bool colour;
-	bool utf8; /* the locale's codeset is UTF-8; else text is plain ASCII */
+	bool utf8;    /* the locale's codeset is UTF-8; else text is plain ASCII */
 	bool verbose; /* also the threads, addresses of mappings, sizes of every call */
 	size_t top;   /* rows in each table; 0: all */
 };

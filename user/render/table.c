@@ -10,7 +10,7 @@
 #include "render/chart.h"
 
 #define GAP 2
-#define BAR_LEAST 8
+#define BAR_LEAST 14
 #define BAR_MOST 60
 
 void table__open(struct table *table, struct text *text, unsigned int indent,
@@ -98,9 +98,9 @@ static void measure(const struct table *table, struct layout *layout)
 
 	for (unsigned int c = 0; c < table->nr_columns; c++) {
 		layout->hidden[c] = false;
-		layout->width[c] = table->columns[c].kind == COLUMN_BAR ?
-					   BAR_LEAST :
-					   escape__width(table->columns[c].title);
+		layout->width[c] = table->columns[c].kind == COLUMN_BAR
+					   ? BAR_LEAST
+					   : escape__width(table->columns[c].title);
 	}
 	for (size_t i = 0; i < table->nr_cells; i++) {
 		width = table->cells[i].s ? escape__width(table->cells[i].s) : 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <math.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,16 +21,16 @@ static void totals(struct text *text, const struct report_process *process)
 	uint64_t total = process->faults.total;
 
 	text__add(text, "  ");
-	text__wrapf(text, 2, "%s fault%s: %s minor, %s major;", units__count(total).s,
+	text__wrapf(text, 2, "%s fault%s: %s minor, %s major; ", units__count(total).s,
 		    text__plural(total), units__count(process->faults.minor).s,
 		    units__count(process->faults.major).s);
-	text__wrapf(text, 2, " %s in user mode, %s in the kernel", units__count(process->faults.user).s,
+	text__wrapf(text, 2, "user %s, kernel %s", units__count(process->faults.user).s,
 		    units__count(process->faults.kernel).s);
 	text__end(text);
 	text__add(text, "  ");
 	for (int i = 0; i < NR_ACCESSES; i++)
-		text__wrapf(text, 2, "%s%s %s (%s)", i ? ", " : "by access: ",
-			    fault_access__name((enum fault_access)i),
+		text__wrapf(text, 2, "%s%s %s (%s)",
+			    i ? ", " : "by access: ", fault_access__name((enum fault_access)i),
 			    units__count(process->faults.by_access[i]).s,
 			    units__percent(process->faults.by_access[i], total).s);
 	text__end(text);
@@ -70,17 +70,23 @@ static void by_region(struct text *text, const struct report_process *process)
 }
 
 static void mapping_row(struct table *table, const struct report *report,
-			const struct report_process *process, const struct report_mapping *mapping)
+			const struct report_process *process, const struct report_mapping *mapping,
+			bool major, bool unmapped)
 {
-	uint64_t pages = report->host.page_bytes ? mapping->mapped_bytes / report->host.page_bytes : 0;
+	uint64_t pages =
+		report->host.page_bytes ? mapping->mapped_bytes / report->host.page_bytes : 0;
 
 	table__add_name(table, mapping->name);
 	table__add(table, region__name(mapping->region));
 	if (table->text->opt->verbose)
 		table__add(table, mapping->start ? units__address(mapping->start).s : "-");
 	table__addf(table, "%s%s", units__bytes(mapping->mapped_bytes).s,
-		    mapping->unmapped ? "*" : "");
+		    mapping->unmapped ? "*"
+		    : unmapped	      ? " "
+				      : "");
 	table__add(table, units__count(mapping->faults).s);
+	if (major)
+		table__add(table, units__count(mapping->major).s);
 	table__add(table, units__percent(mapping->faults, process->faults.total).s);
 	table__add(table, units__count(mapping->pages_touched).s);
 	table__add(table, units__percent(mapping->pages_touched, pages).s);
@@ -91,31 +97,34 @@ static void by_mapping(struct text *text, const struct report *report,
 		       const struct report_process *process)
 {
 	static const struct column columns[] = {
-		{"by mapping", COLUMN_LEFT, 14, 0}, {"region", COLUMN_LEFT, 0, 1},
-		{"start", COLUMN_LEFT, 0, 2},	    {"mapped", COLUMN_RIGHT, 0, 0},
-		{"faults", COLUMN_RIGHT, 0, 0},	    {"%", COLUMN_RIGHT, 0, 0},
-		{"pages", COLUMN_RIGHT, 0, 3},	    {"touched", COLUMN_RIGHT, 0, 0},
-		{"pattern", COLUMN_LEFT, 0, 4},
+		{"by mapping", COLUMN_LEFT, 14, 0}, {"region", COLUMN_LEFT, 0, 3},
+		{"start", COLUMN_LEFT, 0, 1},	    {"mapped", COLUMN_RIGHT, 0, 0},
+		{"faults", COLUMN_RIGHT, 0, 0},	    {"major", COLUMN_RIGHT, 0, 5},
+		{"%", COLUMN_RIGHT, 0, 4},	    {"touched", COLUMN_RIGHT, 0, 2},
+		{"cover", COLUMN_RIGHT, 0, 0},	    {"pattern", COLUMN_LEFT, 0, 6},
 	};
 	size_t nr = process->faults.nr_mappings, rows = text__rows(text, nr);
 	struct column shown[LENGTH(columns)];
 	unsigned int nr_columns = 0;
-	bool unmapped = false;
+	bool unmapped = false, major = process->faults.major != 0;
 	uint64_t rest = 0;
 	struct table table;
 
 	if (!nr)
 		return;
 	for (size_t i = 0; i < LENGTH(columns); i++) {
-		if (text->opt->verbose || strcmp(columns[i].title, "start") != 0)
-			shown[nr_columns++] = columns[i];
+		if (!strcmp(columns[i].title, "start") && !text->opt->verbose)
+			continue;
+		if (!strcmp(columns[i].title, "major") && !major)
+			continue;
+		shown[nr_columns++] = columns[i];
 	}
 	text__end(text);
 	table__open(&table, text, 2, shown, nr_columns);
-	for (size_t i = 0; i < rows; i++) {
-		mapping_row(&table, report, process, &process->faults.mappings[i]);
+	for (size_t i = 0; i < rows; i++)
 		unmapped |= process->faults.mappings[i].unmapped;
-	}
+	for (size_t i = 0; i < rows; i++)
+		mapping_row(&table, report, process, &process->faults.mappings[i], major, unmapped);
 	table__close(&table);
 	for (size_t i = rows; i < nr; i++)
 		rest += process->faults.mappings[i].faults;
@@ -140,9 +149,9 @@ void section__space(struct text *text, const struct report *report,
 		    const struct report_process *process)
 {
 	static const struct column columns[] = {
-		{"by address", COLUMN_LEFT, 0, 0},  {"slice", COLUMN_RIGHT, 0, 3},
-		{"mapping", COLUMN_LEFT, 12, 1},    {"faults", COLUMN_RIGHT, 0, 0},
-		{"touched", COLUMN_RIGHT, 0, 0}, {"", COLUMN_BAR, 0, 2},
+		{"by address", COLUMN_LEFT, 0, 0}, {"slice", COLUMN_RIGHT, 0, 3},
+		{"mapping", COLUMN_LEFT, 12, 1},   {"faults", COLUMN_RIGHT, 0, 0},
+		{"cover", COLUMN_RIGHT, 0, 0},	   {"", COLUMN_BAR, 0, 2},
 	};
 	size_t nr = process->faults.nr_slices, left_out = 0;
 	uint64_t most = 0, rest = 0;
@@ -159,7 +168,8 @@ void section__space(struct text *text, const struct report *report,
 	text__end(text);
 	table__open(&table, text, 2, columns, LENGTH(columns));
 	for (size_t i = 0; i < nr; i++)
-		most = most > process->faults.slices[i].faults ? most : process->faults.slices[i].faults;
+		most = most > process->faults.slices[i].faults ? most
+							       : process->faults.slices[i].faults;
 	for (size_t i = 0; i < nr; i++) {
 		if (keep[i]) {
 			slice_row(&table, &process->faults.slices[i], most);
@@ -205,13 +215,14 @@ static void rates(struct text *text, const struct report_process *process)
 		point = &process->faults.timeline[i];
 		points[i].t_s = point->t_s;
 		points[i].value = point->t_s > from ? (double)(point->minor + point->major) /
-							      (point->t_s - from) :
-						      NAN;
+							      (point->t_s - from)
+						    : NAN;
 		from = point->t_s;
 	}
 	series.points = points;
 	text__end(text);
 	chart__sparkline(text, 2, &series);
+	chart__time_axis(text, 2, &series);
 	free(points);
 }
 

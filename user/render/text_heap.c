@@ -17,9 +17,9 @@
 static void sizes(struct text *text, const struct report_process *process)
 {
 	static const struct column columns[] = {
-		{"now", COLUMN_RIGHT, 0, 0},	{"brk", COLUMN_RIGHT, 0, 0},
+		{"now", COLUMN_RIGHT, 0, 0},	   {"brk", COLUMN_RIGHT, 0, 0},
 		{"anon mmap", COLUMN_RIGHT, 0, 0}, {"growth", COLUMN_RIGHT, 0, 0},
-		{"peak", COLUMN_RIGHT, 0, 0},	{"RSS", COLUMN_RIGHT, 0, 0},
+		{"peak", COLUMN_RIGHT, 0, 0},	   {"RSS", COLUMN_RIGHT, 0, 0},
 		{"peak RSS", COLUMN_RIGHT, 0, 0},
 	};
 	uint64_t brk_bytes = process->heap.brk_bytes, anon_bytes = process->heap.anon_mmap_bytes;
@@ -64,8 +64,8 @@ static char *failures(struct text *text, const struct report_process *process, e
 static void calls(struct text *text, const struct report_process *process)
 {
 	static const struct column columns[] = {
-		{"calls", COLUMN_LEFT, 0, 0},	 {"count", COLUMN_RIGHT, 0, 0},
-		{"bytes", COLUMN_RIGHT, 0, 0},	 {"failed", COLUMN_RIGHT, 0, 0},
+		{"calls", COLUMN_LEFT, 0, 0},  {"count", COLUMN_RIGHT, 0, 0},
+		{"bytes", COLUMN_RIGHT, 0, 0}, {"failed", COLUMN_RIGHT, 0, 0},
 		{"", COLUMN_LEFT, 12, 1},
 	};
 	uint64_t count = 0;
@@ -131,6 +131,8 @@ static void timeline(struct text *text, const struct report_process *process, co
 	}
 	series.points = points;
 	chart__sparkline(text, 2, &series);
+	if (rss)
+		chart__time_axis(text, 2, &series);
 	free(points);
 }
 

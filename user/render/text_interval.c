@@ -54,6 +54,20 @@ static struct unit_text rate(uint64_t n, double length_s)
 	return units__rate(length_s > 0 ? (double)n / length_s : 0);
 }
 
+/* In 4 columns. */
+static struct unit_text few(uint64_t n)
+{
+	struct unit_text ret;
+
+	if (n >= 1000000)
+		return units__count_short(n);
+	if (n >= 10000)
+		snprintf(ret.s, sizeof(ret.s), "%uk", (unsigned int)(n / 1000));
+	else
+		snprintf(ret.s, sizeof(ret.s), "%u", (unsigned int)n);
+	return ret;
+}
+
 /* Local time, as vmstat -t and sar print it. */
 static void clock_time(uint64_t realtime_ns, char *buf, size_t size)
 {
@@ -73,7 +87,7 @@ int render_text__interval(const struct report_interval *row, const struct render
 	struct unit_text delta = units__bytes_delta_short(row->heap_delta_bytes);
 	struct unit_text rss = units__bytes_short(row->rss_bytes);
 	struct unit_text stack = units__bytes_short(row->stack_bytes);
-	struct unit_text hits = units__count_short(row->hits);
+	struct unit_text hits = few(row->hits);
 	const char *const cells[] = {minor.s, major.s, heap.s, delta.s, rss.s, stack.s, hits.s};
 	char *comm, *fit = NULL;
 	char time[16], pid[16];

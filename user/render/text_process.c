@@ -29,6 +29,7 @@ static void life(struct text *text, const struct report_process *process)
 
 	if (!exe)
 		return;
+	text__pad(text, 2);
 	text__wrapf(text, 2, "%s, parent %u, %s thread%s", process->exe ? exe : "program not known",
 		    process->ppid, units__count(process->nr_threads).s,
 		    text__plural(process->nr_threads));
@@ -145,7 +146,10 @@ static void check_explanation(struct table *table, const struct report_check *ch
 		check_row(table, "-", check->in_flight, "still being handled when tracing stopped");
 	if (check->unexplained < 0)
 		unexplained = 0 - unexplained;
-	check_row(table, check->unexplained > 0 ? "+" : check->unexplained < 0 ? "-" : "",
+	check_row(table,
+		  check->unexplained > 0   ? "+"
+		  : check->unexplained < 0 ? "-"
+					   : "",
 		  unexplained, "unexplained");
 	if (check->unexplained)
 		table__style(table, check->ok ? STYLE_NONE : STYLE_BAD);
@@ -200,13 +204,13 @@ void section__threads(struct text *text, const struct report_process *process)
 		table__add_name(&table, thread->comm);
 		table__add(&table, units__count(thread->minor).s);
 		table__add(&table, units__count(thread->major).s);
-		table__add(&table, units__percent(thread->minor + thread->major,
-						  process->faults.total).s);
+		table__add(&table,
+			   units__percent(thread->minor + thread->major, process->faults.total).s);
 		table__add(&table, thread->exited ? "exited" : "");
-		table__add_bar(&table, process->faults.total ?
-					       (double)(thread->minor + thread->major) /
-						       (double)process->faults.total :
-					       0);
+		table__add_bar(&table, process->faults.total
+					       ? (double)(thread->minor + thread->major) /
+							 (double)process->faults.total
+					       : 0);
 	}
 	table__close(&table);
 	if (rows < process->nr_threads_listed)

@@ -213,7 +213,7 @@ static const char *check_word(const struct report_check *check)
 {
 	if (!check->known)
 		return "-";
-	return check->ok ? "OK" : "DIFF";
+	return check->ok ? "OK" : "NOT OK";
 }
 
 static void summary_row(struct table *table, const struct report_process *process)
@@ -222,8 +222,8 @@ static void summary_row(struct table *table, const struct report_process *proces
 	table__add_name(table, process->comm);
 	table__add(table, units__count_short(process->faults.minor).s);
 	table__add(table, units__count_short(process->faults.major).s);
-	table__add(table, units__bytes_short(process->heap.brk_bytes +
-					     process->heap.anon_mmap_bytes).s);
+	table__add(table,
+		   units__bytes_short(process->heap.brk_bytes + process->heap.anon_mmap_bytes).s);
 	table__add(table, units__bytes_delta_short(process->heap.growth_bytes).s);
 	table__add(table, units__bytes_short(process->heap.rss_bytes).s);
 	table__add(table, units__bytes_short(process->stack.peak_bytes).s);
@@ -247,8 +247,9 @@ static void summary_rest(struct text *text, const struct report *report, size_t 
 		failed += report->processes[i].check.known && !report->processes[i].check.ok;
 	}
 	text__pad(text, 2);
-	text__wrapf(text, 4, "and %s more process%s: %s fault%s, %s stack-limit hit%s, %s failed "
-			     "check%s",
+	text__wrapf(text, 4,
+		    "and %s more process%s: %s fault%s, %s stack-limit hit%s, %s failed "
+		    "check%s",
 		    units__count(nr).s, nr == 1 ? "" : "es", units__count(faults).s,
 		    text__plural(faults), units__count(hits).s, text__plural(hits),
 		    units__count(failed).s, text__plural(failed));

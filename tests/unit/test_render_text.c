@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "base/escape.h"
+#include "render/render.h"
+#include "sample_report.h"
+
+static const struct render_options utf8_80 = {.width = 80, .utf8 = true, .top = 10};
+static const struct render_options ascii_80 = {.width = 80, .top = 10};
+
+/* Renders the report and frees it; the caller frees the text. */
+static char *render(struct report *report, const struct render_options *opt)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_int_equal(render_text__report(report, opt, out), 0);
+	fclose(out);
+	report__free(report);
+	return text;
+}
+
+/* cmocka's own messages end after 1,024 bytes. */
+static void fail_with(const char *why, const char *part, const char *text)
+{
+	fprintf(stderr, "%s:\n%s\nIt is:\n%s\n", why, part, text);
+	fail();
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_with("not in the report", part, text);
+}
+
+static void assert_has_not(const char *text, const char *part)
+{
+	if (strstr(text, part))
+		fail_with("in the report", part, text);
+}
+
+/* Whole lines, one after the other. */
+static void assert_has_lines(const char *text, const char *lines)
+{
+	const char *at = strstr(text, lines);
+
+	if (!at || (at > text && at[-1] != '\n'))
+		fail_with("not lines of the report", lines, text);
+}
+
+/* No line over the width, none with a space at its end, nothing that acts on a terminal. */
+static void assert_tidy(const char *text, unsigned int width)
+{
+	char *copy = strdup(text), *line, *rest = copy;
+
+	assert_int_equal(text[strlen(text) - 1], '\n');
+	while ((line = strsep(&rest, "\n"))) {
+		size_t len = strlen(line);
+
+		if (escape__width(line) > width)
+			fail_msg("over %u columns: %s", width, line);
+		assert_false(len && line[len - 1] == ' ');
+		for (size_t i = 0; i < len; i++)
+			assert_true((unsigned char)line[i] >= 0x20);
+	}
+	free(copy);
+}
+
+static void test_header(void **state)
+{
+	struct report *report = sample__empty(0);
+	char *text;
+
+	(void)state;
+	sample__probe(report);
+	report->loss.delivered = 655360;
+	text = render(report, &ascii_80);
+	assert_string_equal(
+		text,
+		"memtrace 0.1.0\n"
+		"  target    -p 4242\n"
+		"  traced    12.35 s from 2026-11-21 09:26:48 UTC, until the time given was over\n"
+		"  host      Linux 6.18.44 x86_64, 2 CPUs, pages of 4 KiB\n"
+		"  seen      0 processes, 0 minor faults, 0 major faults, 0 stack-limit hits\n"
+		"\n"
+		"Probes in use\n"
+		"  page faults  tp_btf/page_fault_user  misses faults of get_user_pages; what\n"
+		"                                       nobody sees\n"
+		"\n"
+		"lost 0 of 655,360 records\n"
+		"No process was seen.\n");
+	free(text);
+}
+
+static void test_lost(void **state)
+{
+	struct report *report = sample__empty(0);
+	char *text;
+
+	(void)state;
+	report->loss.delivered = 1000;
+	report->loss.records = 1500;
+	report->loss.fault_weight_max = 64;
+	report->loss.by_cause[0].count = 1499;
+	report->loss.by_cause[1].count = 1;
+	text = render(report, &ascii_80);
+	assert_has_lines(text,
+			 "lost 1,500 of 2,500 records: ring_full_faults 1,499, filter_full 1\n"
+			 "faults were sampled: a record stands for up to 64 of them\n");
+	free(text);
+}
+
+static void test_faults(void **state)
+{
+	char *text = render(sample__full(), &ascii_80);
+
+	(void)state;
+	assert_has_lines(
+		text, "  /usr/bin/postgres, parent 1, 2 threads, killed by signal 11 at 9.250 s\n");
+	assert_has_lines(text,
+			 "  2,000 faults: 1,990 minor, 10 major; user 1,900, kernel 100\n"
+			 "  by access: read 500 (25.0%), write 1,500 (75.0%), exec 0 (0.0%)\n");
+	assert_has_lines(text, "  fault rate  ___:::+++###  min 0/s, max 1,050/s\n"
+			       "              0 s   4.00 s\n");
+	assert_has_lines(text,
+			 "  by region     faults      %\n"
+			 "  heap           1,500  75.0%  #####################################\n"
+			 "  file             499  24.9%  ############\n"
+			 "  thread_stack       1   0.1%  #\n");
+	assert_has_lines(
+		text,
+		"  run, pages  runs      %\n"
+		"  [1]           30  75.0%  #####################################################\n"
+		"  [2, 4)         0   0.0%\n"
+		"  [4, 8)        10  25.0%  ##################\n");
+	free(text);
+}
+
+static void test_mappings(void **state)
+{
+	struct render_options opt = {.width = 120, .utf8 = true, .top = 2};
+	char *text = render(sample__full(), &opt);
+
+	(void)state;
+	assert_has_lines(
+		text, "  by mapping                                       region          mapped  "
+		      "faults  major      %  touched  cover  pattern\n");
+	assert_has(text, " thread_stack  4.0 MiB    1,000 ");
+	assert_has(text, " thread_stack  4.0 MiB*     700 ");
+	assert_has_lines(text, "  and 1 more mapping: 400 faults\n"
+			       "  * unmapped by now\n");
+	/* Of three slices the two with most faults, by address. */
+	assert_has(text, "\n  0x7f0000000000  1.0 MiB  /usr/lib");
+	assert_has(text, "\n  0x7f0000200000  1.0 MiB  [heap]");
+	assert_has_not(text, "0x7f0000100000");
+	assert_has_lines(text, "  and 1 more slice with fewer faults each: 10 in all\n");
+	assert_tidy(text, 120);
+	free(text);
+}
+
+static void test_heap(void **state)
+{
+	char *text = render(sample__full(), &utf8_80);
+
+	(void)state;
+	assert_has_lines(
+		text, "       now      brk  anon mmap    growth      peak       RSS  peak RSS\n"
+		      "  12.0 MiB  4.0 MiB    8.0 MiB  -3.0 MiB  15.0 MiB  20.0 MiB         -\n");
+	assert_has_lines(
+		text,
+		"  heap        \u2581\u2581\u2581\u2588\u2588\u2588  min 8.0 MiB, max 12.0 MiB\n");
+	/* The second sample of RSS could not be read. */
+	assert_has_lines(text, "  RSS         \u2581\u2581\u2581     min 10.0 MiB, max 10.0 MiB\n");
+	assert_has_lines(text, "  calls  count    bytes  failed\n"
+			       "  brk        3  4.0 MiB       0\n"
+			       "  mmap      40  8.0 MiB       3  ENOMEM 2, errno 4000 1\n");
+	assert_has(text, "\n  mmap, bytes  calls      %\n"
+			 "  [4K, 8K)        30  81.1%  \u2588");
+	free(text);
+}
+
+static void test_stack(void **state)
+{
+	char *text = render(sample__full(), &ascii_80);
+	struct report *report;
+
+	(void)state;
+	assert_has_lines(
+		text,
+		"  peak 8.0 MiB, 100.0% of the limit of 8.0 MiB  ####################\n"
+		"  2 stack-limit hits:\n"
+		"    3.201456 s  tid 4242 deep\\x1b[2J: main_limit: the main stack reached its\n"
+		"                limit, 8.0 MiB of 8.0 MiB, at 0x7ffc1f3fefd8, sp 0x7ffc1f3fefe0\n"
+		"    9.100000 s  tid 4250 worker: thread_guard: ran into the guard page of its\n"
+		"                256.0 KiB stack, at 0x7f3e1f3fefd8, sp 0x7f3e1f3fefe0\n");
+	free(text);
+	report = sample__full();
+	report->processes[0].stack.limit_bytes = BYTES_UNKNOWN;
+	report->processes[0].stack.hits[0].limit_bytes = BYTES_UNKNOWN;
+	report->processes[0].stack.hits_total = 1002;
+	text = render(report, &ascii_80);
+	assert_has_lines(text, "  peak 8.0 MiB, no limit\n");
+	assert_has(text, "the main stack could not grow\n                beyond 8.0 MiB,");
+	assert_has_lines(text, "  and 1,000 more\n");
+	free(text);
+}
+
+static void test_check(void **state)
+{
+	struct report *report = sample__full();
+	char *text = render(report, &ascii_80);
+
+	(void)state;
+	assert_has_lines(
+		text, "Check against the kernel's own count: OK\n"
+		      "  faults\n"
+		      "   2,061  counted by the kernel: 2,051 minor, 10 major\n"
+		      "   2,000  page-fault exceptions observed\n"
+		      "     +64  populated without an exception (MAP_POPULATE, mlock, exec, ...)\n"
+		      "      -3  not counted by the kernel (bad access, interrupted)\n"
+		      "       0  unexplained\n");
+	free(text);
+	report = sample__full();
+	report->processes[0].check.unexplained = -1;
+	report->processes[0].check.ok = false;
+	text = render(report, &ascii_80);
+	assert_has_lines(text, "Check against the kernel's own count: NOT OK\n");
+	assert_has_lines(text, "      -1  unexplained\n");
+	free(text);
+}
+
+static void test_no_faults(void **state)
+{
+	char *text = render(sample__empty(1), &ascii_80);
+
+	(void)state;
+	assert_has_lines(
+		text,
+		"== postgres (pid 4242) ======================================================"
+		"===\n"
+		"  program not known, parent 1, 1 thread, still running\n"
+		"\n"
+		"Page faults\n"
+		"  none\n"
+		"\n"
+		"Heap\n"
+		"  now  brk  anon mmap  growth  peak  RSS  peak RSS\n"
+		"  0 B  0 B        0 B     0 B   0 B    -         -\n"
+		"\n"
+		"  no brk, mmap, munmap, mremap, madvise, mprotect or mlock\n"
+		"\n"
+		"Stack\n"
+		"  peak 0 B, limit not known\n"
+		"  no stack-limit hits\n"
+		"\n"
+		"Check against the kernel's own count: not possible\n");
+	free(text);
+}
+
+static void test_summary(void **state)
+{
+	struct render_options opt = {.width = 80, .top = 2};
+	struct report *report = sample__empty(4);
+	char *text;
+
+	(void)state;
+	sample__faults(&report->processes[0]);
+	sample__heap(&report->processes[0]);
+	sample__check(&report->processes[0]);
+	sample__stack(&report->processes[3]);
+	report->processes[3].faults.total = 3;
+	report->processes[3].check.known = true;
+	text = render(report, &opt);
+	assert_has_lines(
+		text, "Processes, most faults first\n"
+		      "   pid  comm      minor  major   heap  growth    RSS  stack  hits  check\n"
+		      "  4242  postgres  1,990     10  12.0M   -3.0M  20.0M      0     0  OK\n"
+		      "  4243  postgres      0      0      0       0      -      0     0  -\n"
+		      "  and 2 more processes: 3 faults, 2 stack-limit hits, 1 failed check\n");
+	assert_has(text, "(pid 4243)");
+	assert_has_not(text, "(pid 4244)");
+	assert_has_lines(text, "2 more processes not shown: -n 0 shows all\n");
+	free(text);
+	opt.top = 0;
+	report = sample__empty(4);
+	text = render(report, &opt);
+	assert_has(text, "(pid 4245)");
+	free(text);
+}
+
+static void test_escapes(void **state)
+{
+	struct report *report = sample__full();
+	struct report_process *process = &report->processes[0];
+	char *text;
+
+	(void)state;
+	free(process->comm);
+	process->comm = strdup("\033]0;x\007\xff");
+	free(process->exe);
+	process->exe = strdup("/tmp/\u202etxt\n");
+	free(process->faults.mappings[0].name);
+	process->faults.mappings[0].name = strdup("\xc2\x9b"
+						  "2J");
+	free(report->session.target);
+	report->session.target = strdup("-- ./a\rb");
+	text = render(report, &utf8_80);
+	assert_has(text, "\\x1b]0;x\\x07\\xff (pid 4242)");
+	assert_has(text, "  /tmp/\\xe2\\x80\\xaetxt\\x0a, parent 1");
+	assert_has(text, "  \\xc2\\x9b2J");
+	assert_has(text, "  target    -- ./a\\x0db\n");
+	assert_tidy(text, 80);
+	free(text);
+}
+
+static void test_widths(void **state)
+{
+	static const unsigned int widths[] = {80, 100, 132, 200};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+		struct render_options opt = {
+			.width = widths[i], .utf8 = i % 2 == 0, .verbose = i > 1};
+		struct report *report = sample__empty(12);
+		char *text;
+
+		for (size_t p = 0; p < 12; p++) {
+			report->processes[p].pid = 4194304;
+			report->processes[p].faults.minor = UINT64_MAX;
+			report->processes[p].heap.growth_bytes = INT64_MIN;
+		}
+		text = render(report, &opt);
+		assert_tidy(text, widths[i]);
+		free(text);
+		text = render(sample__full(), &opt);
+		assert_tidy(text, widths[i]);
+		free(text);
+		text = render(sample__huge(), &opt);
+		assert_tidy(text, widths[i]);
+		free(text);
+	}
+}
+
+static void test_verbose_and_colour(void **state)
+{
+	struct render_options opt = {.width = 80, .utf8 = true, .verbose = true};
+	char *text = render(sample__full(), &opt);
+
+	(void)state;
+	assert_has(text, "Threads, most faults first\n"
+			 "  thread  comm    minor  major      %\n"
+			 "    4250  worker  1,500     10  75.5%  exited  ");
+	assert_null(strchr(text, '\033'));
+	free(text);
+	opt.colour = true;
+	text = render(sample__full(), &opt);
+	assert_has(text, "\033[1mHeap\033[0m\n");
+	assert_has(text, "\033[32mOK\033[0m\n");
+	free(text);
+}
+
+static void test_many_points(void **state)
+{
+	struct report *report = sample__empty(1);
+	struct report_process *process = &report->processes[0];
+	char *text;
+
+	(void)state;
+	process->faults.total = process->faults.minor = 12345;
+	process->faults.nr_timeline = 3200;
+	process->faults.timeline = calloc(3200, sizeof(*process->faults.timeline));
+	for (size_t i = 0; i < 3200; i++)
+		process->faults.timeline[i].t_s = (double)(i + 1);
+	/* A spike of one interval in a hundred columns of them is still seen. */
+	process->faults.timeline[3199].minor = 12345;
+	text = render(report, &ascii_80);
+	assert_has_lines(text,
+			 "  fault rate  _______________________________#  min 0/s, max 12,345/s\n"
+			 "              0 s                      53m 20s\n");
+	free(text);
+}
+
+static char *render_interval(const struct report_interval *row, const struct render_options *opt)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_int_equal(render_text__interval_header(opt, out), 0);
+	assert_int_equal(render_text__interval(row, opt, out), 0);
+	fclose(out);
+	return text;
+}
+
+static void test_interval(void **state)
+{
+	struct report_interval row = {
+		.end_realtime_ns = 1795253208123456789ULL,
+		.length_s = 0.5,
+		.pid = 4242,
+		.comm = "na\nme",
+		.minor = 6000,
+		.major = 1,
+		.heap_bytes = 12 * MIB,
+		.heap_delta_bytes = 2 * (int64_t)MIB,
+		.rss_bytes = BYTES_UNKNOWN,
+		.stack_bytes = 136 * 1024,
+	};
+	char *text;
+
+	(void)state;
+	setenv("TZ", "UTC0", 1);
+	tzset();
+	text = render_interval(&row, &ascii_80);
+	assert_string_equal(
+		text,
+		"    time     pid comm          minor/s major/s   heap   +heap    RSS  stack hits\n"
+		"09:26:48    4242 na\\x0ame       12,000       2  12.0M   +2.0M      -   136K    "
+		"0\n");
+	assert_tidy(text, 80);
+	free(text);
+	row = (struct report_interval){.end_realtime_ns = UINT64_MAX,
+				       .length_s = 1e-9,
+				       .pid = UINT32_MAX / 1024,
+				       .comm = "sixteen-letters",
+				       .minor = UINT64_MAX,
+				       .major = UINT64_MAX,
+				       .heap_bytes = UINT64_MAX - 1,
+				       .heap_delta_bytes = INT64_MIN,
+				       .rss_bytes = 1000 * MIB,
+				       .stack_bytes = UINT64_MAX - 1,
+				       .hits = 1000};
+	text = render_interval(&row, &utf8_80);
+	assert_tidy(text, 80);
+	free(text);
+}
+
+static void test_stream_error(void **state)
+{
+	struct report_interval row = {.comm = "x", .length_s = 1};
+	struct report *report = sample__full();
+	FILE *full = fopen("/dev/full", "w");
+
+	(void)state;
+	assert_non_null(full);
+	assert_int_equal(render_text__report(report, &utf8_80, full), -ENOSPC);
+	assert_int_equal(render_text__interval_header(&utf8_80, full), -ENOSPC);
+	assert_int_equal(render_text__interval(&row, &utf8_80, full), -ENOSPC);
+	/* and where every write goes through at once */
+	fclose(full);
+	full = fopen("/dev/full", "w");
+	setvbuf(full, NULL, _IONBF, 0);
+	assert_int_equal(render_text__report(report, &utf8_80, full), -ENOSPC);
+	fclose(full);
+	report__free(report);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_header),	     cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_faults),	     cmocka_unit_test(test_mappings),
+		cmocka_unit_test(test_heap),	     cmocka_unit_test(test_stack),
+		cmocka_unit_test(test_check),	     cmocka_unit_test(test_no_faults),
+		cmocka_unit_test(test_summary),	     cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_widths),	     cmocka_unit_test(test_verbose_and_colour),
+		cmocka_unit_test(test_many_points),  cmocka_unit_test(test_interval),
+		cmocka_unit_test(test_stream_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
