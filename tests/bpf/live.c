@@ -26,7 +26,7 @@ static void kill_all(int signo)
 	(void)signo;
 	for (i = 0; current && i < current->nr_processes; i++)
 		if (current->processes[i].pid > 0)
-			kill(current->processes[i].pid, SIGKILL);
+			kill(-current->processes[i].pid, SIGKILL);
 }
 
 int live__setup(void **state)
@@ -80,7 +80,7 @@ int live__teardown(void **state)
 
 		close_fd(&process->in);
 		if (process->pid > 0) {
-			kill(process->pid, SIGKILL);
+			kill(-process->pid, SIGKILL);
 			waitpid(process->pid, NULL, 0);
 		}
 		close_fd(&process->out);
@@ -134,6 +134,7 @@ static void run_child(char *const argv[], const int in[2], const int out[2], con
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0);
 	if (dup2(in[0], 0) < 0 || dup2(out[1], 1) < 0 || dup2(err[1], 2) < 0)
 		_exit(125);
 	execv(argv[0], argv);
@@ -155,6 +156,7 @@ struct live_process *live__start(struct live *live, char *const argv[])
 	assert_true(process->pid >= 0);
 	if (!process->pid)
 		run_child(argv, in, out, err);
+	setpgid(process->pid, process->pid);
 	live->nr_processes++;
 	close(in[0]);
 	close(out[1]);
@@ -281,8 +283,7 @@ json_t *live__read_json(struct live *live, struct live_process *process)
 	json_t *json;
 
 	if (!line)
-		fail_msg("no line on stdout; stderr: %s",
-			 process->err_text.text ? process->err_text.text : "");
+		fail_msg("no line on stdout; stderr: %s", live__err(process));
 	json = json_loads(line, 0, &error);
 	if (!json)
 		fail_msg("%s in: %s", error.text, line);
@@ -306,8 +307,7 @@ void live__await_tracing(struct live_process *memtrace)
 	while ((line = live__read_line(memtrace, true)))
 		if (!strncmp(line, "memtrace: tracing", strlen("memtrace: tracing")))
 			return;
-	fail_msg("memtrace ended before it traced: %s",
-		 memtrace->err_text.text ? memtrace->err_text.text : "");
+	fail_msg("memtrace ended before it traced: %s", live__err(memtrace));
 }
 
 int live__wait(struct live_process *process)
@@ -327,6 +327,38 @@ int live__exit_code(struct live_process *process)
 	int status = live__wait(process);
 
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+const char *live__out(const struct live_process *process)
+{
+	return process->out_text.text ? process->out_text.text : "";
+}
+
+const char *live__err(const struct live_process *process)
+{
+	return process->err_text.text ? process->err_text.text : "";
+}
+
+size_t live__count_lines(const char *text)
+{
+	size_t nr = 0;
+
+	for (; *text; text++)
+		nr += *text == '\n';
+	return nr;
+}
+
+struct live_process *live__run_memtrace(struct live *live, const char *options, int code)
+{
+	struct live_process *memtrace = live__start_memtrace(live, options);
+	int got;
+
+	live__close_stdin(memtrace);
+	got = live__exit_code(memtrace);
+	if (got != code)
+		fail_msg("memtrace %s: exit code %d, not %d: %s", options, got, code,
+			 live__err(memtrace));
+	return memtrace;
 }
 
 /*

@@ -54,6 +54,7 @@ int live__teardown(void **state);
 /* The binary under test, and an argv from words that spaces separate. */
 const char *live__memtrace(void);
 
+/* In a process group of its own, which is killed with it. */
 struct live_process *live__start(struct live *live, char *const argv[]);
 /* A command in words separated by spaces. A first word without '/' is a workload. */
 struct live_process *live__start_words(struct live *live, const char *words);
@@ -73,6 +74,13 @@ void live__await_tracing(struct live_process *memtrace);
 int live__wait(struct live_process *process);
 /* 0..255, or 128 + signal, as a shell has it. */
 int live__exit_code(struct live_process *process);
+
+/* All that it has printed so far. */
+const char *live__out(const struct live_process *process);
+const char *live__err(const struct live_process *process);
+size_t live__count_lines(const char *text);
+/* memtrace to its end, with nothing on its stdin; the test fails if it ends with another code. */
+struct live_process *live__run_memtrace(struct live *live, const char *options, int code);
 
 /* Parses a report, and validates it against doc/report.schema.json. */
 json_t *live__load_report(struct live *live, const char *path);
