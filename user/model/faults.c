@@ -63,6 +63,30 @@ static struct place *place__other(struct process *proc)
 	return place__get(proc, origin__key(ORIGIN_NONE), REGION_OTHER, NULL);
 }
 
+void places__measure(struct process *proc)
+{
+	struct place *place, *next;
+
+	if (proc->retired)
+		return;
+	HASH_ITER(hh, proc->faults.places, place, next)
+		place->mapped = false;
+	for (size_t i = 0; i < proc->mirror.nr; i++) {
+		const struct vma *vma = &proc->mirror.items[i];
+		uint64_t key = vma__key(vma);
+
+		HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);
+		if (!place)
+			continue;
+		if (!place->mapped) {
+			place->mapped = true;
+			place->mapped_bytes = 0;
+			place->start = vma->start;
+		}
+		place->mapped_bytes += vma->end - vma->start;
+	}
+}
+
 /* Kernel fault-around maps up to 16 pages of a file at once: a step of that is still one ahead. */
 #define FAULT_AROUND_PAGES 16
 

@@ -24,6 +24,7 @@ void heap__note_level(struct process *proc)
 	if (!proc->heap.base_known && proc->mirror.known) {
 		proc->heap.base_known = true;
 		proc->heap.base_bytes = bytes;
+		proc->interval.seen_heap_bytes = bytes;
 	}
 	if (bytes > proc->heap.peak_bytes)
 		proc->heap.peak_bytes = bytes;

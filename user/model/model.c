@@ -13,6 +13,9 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* Beyond so many processes those that ended keep their counts, but not their address space. */
+#define MAX_WHOLE_ENDED 256
+
 int model__new(struct model **ret)
 {
 	struct model *model = calloc(1, sizeof(*model));
@@ -347,6 +350,27 @@ static int take_sample(struct model *model, const struct event *ev)
 	return 0;
 }
 
+/* A fault that was counted as minor may turn out major, or none, after the tick. */
+static uint64_t since(uint64_t now, uint64_t *seen)
+{
+	uint64_t before = *seen;
+
+	*seen = now;
+	return now > before ? now - before : 0;
+}
+
+static void interval__close(struct process *proc)
+{
+	struct interval *interval = &proc->interval;
+	uint64_t heap = heap__bytes(proc);
+
+	interval->minor = since(proc->faults.minor, &interval->seen_minor);
+	interval->major = since(proc->faults.major, &interval->seen_major);
+	interval->hits = since(proc->stack.hits_total, &interval->seen_hits);
+	interval->heap_delta_bytes = (int64_t)(heap - interval->seen_heap_bytes);
+	interval->seen_heap_bytes = heap;
+}
+
 /* Close an interval of every current process, and drop those that have had their last. */
 static int model__tick(struct model *model, uint64_t time_ns)
 {
@@ -357,15 +381,15 @@ static int model__tick(struct model *model, uint64_t time_ns)
 		struct process *proc = model->current.items[i];
 
 		if (proc->end_ticked) {
-			process__retire(proc);
+			if (model->nr_processes > MAX_WHOLE_ENDED)
+				process__retire(proc);
 			continue;
 		}
 		model->current.items[left++] = proc;
 		proc->end_ticked = proc->ended;
 		heap__note_level(proc);
 		err = err ?: timeline__tick(proc, time_ns);
-		proc->last_hits = proc->open_hits;
-		proc->open_hits = 0;
+		interval__close(proc);
 	}
 	model->current.nr = left;
 	model->session.last_tick_ns = time_ns;
@@ -393,9 +417,27 @@ static int take_probe(struct model *model, const struct event *ev)
 	return 0;
 }
 
+static bool interval_has_faults(const struct model *model)
+{
+	for (size_t i = 0; i < model->current.nr; i++) {
+		const struct timeline *timeline = &model->current.items[i]->timeline;
+		const struct point *open = timeline->nr ? &timeline->items[timeline->nr - 1] : NULL;
+
+		if (open && open->minor + open->major)
+			return true;
+	}
+	return false;
+}
+
 static int take_end(struct model *model, const struct event *ev)
 {
-	model->session.ended_by = ev->ended_by;
+	struct model_session *session = &model->session;
+	uint64_t left_ns = ev->time_ns - session->last_tick_ns;
+
+	session->ended_by = ev->ended_by;
+	/* A run of whole intervals ends a moment after its last tick: that is no interval. */
+	if (left_ns < session->record.interval_ns / 20 && !interval_has_faults(model))
+		return 0;
 	return model__tick(model, ev->time_ns);
 }
 

@@ -24,6 +24,8 @@ void process__retire(struct process *proc)
 {
 	struct thread *thread, *next;
 
+	places__measure(proc);
+	proc->retired = true;
 	mirror__clear(&proc->mirror);
 	mirror__clear(&proc->previous);
 	HASH_ITER(hh, proc->threads, thread, next)

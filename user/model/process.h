@@ -23,7 +23,8 @@ struct place {
 	struct name *name; /* a reference; NULL: not a file */
 	enum region region;
 	uint64_t start;	       /* lowest address seen */
-	uint64_t mapped_bytes; /* at most */
+	uint64_t mapped_bytes; /* at most; after places__measure() now, where it is mapped */
+	bool mapped;	       /* set by places__measure() */
 	uint64_t faults;
 	uint64_t major;
 	uint64_t pages_touched;
@@ -166,6 +167,19 @@ struct check {
 	int64_t unexplained;
 };
 
+/* What happened between the last two ticks. */
+struct interval {
+	uint64_t minor;
+	uint64_t major;
+	int64_t heap_delta_bytes;
+	uint64_t hits; /* stack-limit hits */
+	/* The totals at the last tick. */
+	uint64_t seen_minor;
+	uint64_t seen_major;
+	uint64_t seen_heap_bytes;
+	uint64_t seen_hits;
+};
+
 struct process {
 	uint32_t pid;
 	uint32_t ppid;
@@ -186,8 +200,7 @@ struct process {
 	struct stack stack;
 	struct check check;
 	struct timeline timeline;
-	uint64_t open_hits; /* stack-limit hits since the last tick */
-	uint64_t last_hits; /* and in the interval that it closed */
+	struct interval interval;
 	struct {
 		struct miss items[MAX_MISSES];
 		unsigned int nr;
@@ -200,6 +213,7 @@ struct process {
 	UT_hash_handle hh;	/* by pid: the process that has it now */
 	struct process *next;	/* of all, in the order of appearance */
 	bool end_ticked;	/* its last interval is closed */
+	bool retired;		/* the mirror is gone */
 };
 
 struct process *process__new(uint32_t pid); /* NULL without memory */
@@ -229,6 +243,8 @@ void faults__take_major(struct thread *thread, uint64_t addr);
 /* The counters as another record of the thread saw them; *lost: lost faults not yet explained. */
 void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
 		    enum flt_cause cause, uint64_t *lost);
+/* Note of each place what is mapped of it now, by the mirror. */
+void places__measure(struct process *proc);
 /* Look up again what the mirror did not know. */
 void faults__resolve_misses(struct process *proc);
 
