@@ -18,7 +18,7 @@
 #include <jansson.h>
 
 #define LIVE_LIMIT_S 60
-#define LIVE_MAX_PROCESSES 16
+#define LIVE_MAX_PROCESSES 64
 #define LIVE_MAX_JSON 64
 
 struct live_process {

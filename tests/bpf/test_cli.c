@@ -206,7 +206,7 @@ static void test_quiet(void **state)
 {
 	struct live_process *memtrace;
 
-	memtrace = live__run_memtrace(*state, "-q -i 0.01 -- build/workloads/exits", 0);
+	memtrace = live__run_memtrace(*state, "-q -i 0.05 -- build/workloads/exits", 0);
 	assert_string_equal(live__err(memtrace), "");
 }
 
@@ -217,7 +217,7 @@ static void test_closed_stdout(void **state)
 	char text[64];
 	int code;
 
-	snprintf(text, sizeof(text), "-i 0.02 -p %d", workload->pid);
+	snprintf(text, sizeof(text), "-i 0.05 -p %d", workload->pid);
 	memtrace = live__start_memtrace(*state, text);
 	live__await_tracing(memtrace);
 	close(memtrace->out);

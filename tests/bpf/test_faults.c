@@ -283,7 +283,7 @@ static void test_timeline(void **state)
 	double before_s = 0;
 	size_t i;
 
-	report = live__trace_pid(*state, ALL " -i 0.01", "fault --pages 100000", &result);
+	report = live__trace_pid(*state, ALL " -i 0.05", "fault --pages 200000", &result);
 	live__assert_sound(report, 0);
 	process = live__process(report, live__number(result, "pid"));
 	assert_totals(process, result);

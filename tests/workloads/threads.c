@@ -30,7 +30,7 @@ struct worker {
 static uint64_t nr_threads = 4, nr_pages = 16, stack_bytes = 32 * 1024;
 static bool prestart, hold;
 static struct worker *workers;
-static pthread_barrier_t start, finish;
+static pthread_barrier_t arrived, start, finish;
 
 static __attribute__((noinline)) void use_stack(uint64_t bytes)
 {
@@ -58,6 +58,7 @@ static void *work(void *arg)
 	worker->tid = own_tid();
 	worker->stack = (uintptr_t)&before;
 	getrusage(RUSAGE_THREAD, &before);
+	pthread_barrier_wait(&arrived);
 	pthread_barrier_wait(&start);
 	getrusage(RUSAGE_THREAD, &before);
 	use_stack(stack_bytes);
@@ -88,6 +89,7 @@ static void start_threads(void)
 		if (errno)
 			die("pthread_create");
 	}
+	pthread_barrier_wait(&arrived);
 }
 
 static void prepare(void)
@@ -102,6 +104,7 @@ static void prepare(void)
 		workers[i].map = map_alone(nr_pages);
 	use_stack(0);
 	write_pages(workers[0].map, 0);
+	pthread_barrier_init(&arrived, NULL, (unsigned int)nr_threads + 1);
 	pthread_barrier_init(&start, NULL, (unsigned int)nr_threads + 1);
 	pthread_barrier_init(&finish, NULL, (unsigned int)nr_threads + 1);
 	if (prestart)
