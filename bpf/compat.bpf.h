@@ -6,13 +6,12 @@
 #ifndef MEMTRACE_BPF_COMPAT_H
 #define MEMTRACE_BPF_COMPAT_H
 
-#if defined(__TARGET_ARCH_arm64)
-struct pt_regs___arm64 {
-	int syscallno;
-} __attribute__((preserve_access_index));
-#endif
-
 #define has_helper(name) bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_##name)
+
+static __always_inline struct task_struct *current__task(void)
+{
+	return (struct task_struct *)bpf_get_current_task();
+}
 
 /* The fault counters of the current task. bpf_get_current_task_btf: 5.11. */
 static __always_inline struct mt_flt current__flt(void)
@@ -46,12 +45,8 @@ static __always_inline struct pt_regs *current__regs(void)
 	if (has_helper(task_pt_regs) && has_helper(get_current_task_btf))
 		return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 	task = (void *)bpf_get_current_task();
-	return (struct pt_regs *)((char *)BPF_CORE_READ(task, stack) + COMPAT_THREAD_SIZE) - 1;
-}
-
-static __always_inline struct task_struct *current__task(void)
-{
-	return (struct task_struct *)bpf_get_current_task();
+	return (void *)((char *)BPF_CORE_READ(task, stack) + COMPAT_THREAD_SIZE -
+			bpf_core_type_size(struct pt_regs));
 }
 
 /* The sixth argument of a system call: libbpf 1.1 stops at the fifth. */
@@ -64,13 +59,23 @@ static __always_inline __u64 syscall__arg6(struct pt_regs *regs)
 #endif
 }
 
-/* The number of the system call that registers belong to. */
+/* The number of the system call that registers belong to: read directly, every call passes here. */
 static __always_inline long syscall__nr(struct pt_regs *regs)
 {
 #if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(regs, orig_ax);
+	return regs->orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
-	return BPF_CORE_READ((struct pt_regs___arm64 *)regs, syscallno);
+	return regs->syscallno;
+#endif
+}
+
+/* In a system call of a 32-bit program, whose numbers mean other calls (x86: TS_COMPAT). */
+static __always_inline bool current__is_compat(void)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(current__task(), thread_info.status) & 0x2;
+#else
+	return false;
 #endif
 }
 

@@ -5,7 +5,8 @@
 #define RLIMIT_STACK 3
 #define SIGBUS 7
 #define SIGSEGV 11
-/* Below it, info is a constant of the kernel's and not a pointer (SEND_SIG_NOINFO, SEND_SIG_PRIV). */
+/* Below it, info is a constant of the kernel's and not a pointer (SEND_SIG_NOINFO, SEND_SIG_PRIV).
+ */
 #define SIGINFO_MIN_POINTER 4096
 
 static long vma__note(struct task_struct *task, struct vm_area_struct *vma, struct mt_signal *rec)
@@ -20,8 +21,7 @@ static __always_inline bool signal__is_bad_access(int sig, struct kernel_siginfo
 {
 	/* si_code above 0: raised by the kernel; user space cannot forge it. */
 	return (sig == SIGSEGV || sig == SIGBUS) && (unsigned long)info > SIGINFO_MIN_POINTER &&
-	       BPF_CORE_READ(info, si_code) > 0 &&
-	       tgid__traced(bpf_get_current_pid_tgid() >> 32);
+	       BPF_CORE_READ(info, si_code) > 0 && tgid__traced(bpf_get_current_pid_tgid() >> 32);
 }
 
 static __always_inline void signal__fill(struct mt_signal *rec, int sig,

@@ -154,7 +154,16 @@ struct vm_area_struct {
 	struct file *vm_file;
 };
 
+#if defined(__TARGET_ARCH_x86)
+struct thread_info {
+	__u32 status;
+};
+#endif
+
 struct task_struct {
+#if defined(__TARGET_ARCH_x86)
+	struct thread_info thread_info;
+#endif
 	void *stack;
 	struct mm_struct *mm;
 	int exit_code;

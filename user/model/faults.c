@@ -12,20 +12,18 @@
 #include "model/name.h"
 #include "model/process.h"
 
-/* A place's key. Names are pointers, hence even; origins are made odd. */
-static uint64_t origin__key(uint64_t origin)
+static struct place_key vma__key(const struct vma *vma)
 {
-	return origin << 1 | 1;
+	return (struct place_key){
+		/* Names are pointers, hence even; origins are made odd. */
+		.of = vma->name ? (uint64_t)(uintptr_t)vma->name : vma->origin << 1 | 1,
+		.region = vma->region,
+	};
 }
 
-static uint64_t vma__key(const struct vma *vma)
+static struct place *place__get(struct process *proc, const struct vma *vma)
 {
-	return vma->name ? (uint64_t)(uintptr_t)vma->name : origin__key(vma->origin);
-}
-
-static struct place *place__get(struct process *proc, uint64_t key, enum region region,
-				struct name *name)
-{
+	struct place_key key = vma__key(vma);
 	struct place *place;
 
 	HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);
@@ -35,8 +33,8 @@ static struct place *place__get(struct process *proc, uint64_t key, enum region 
 	if (!place)
 		return NULL;
 	place->key = key;
-	place->region = region;
-	place->name = name__hold(name);
+	place->region = vma->region;
+	place->name = name__hold(vma->name);
 	HASH_ADD(hh, proc->faults.places, key, sizeof(key), place);
 	return place;
 }
@@ -45,10 +43,8 @@ static struct place *place__of_vma(struct process *proc, struct vma *vma)
 {
 	struct place *place = vma->place;
 
-	if (!place) {
-		place = place__get(proc, vma__key(vma), vma->region, vma->name);
-		vma->place = place;
-	}
+	if (!place || place->region != (enum region)vma->region)
+		place = vma->place = place__get(proc, vma);
 	if (!place)
 		return NULL;
 	if (!place->faults || vma->start < place->start)
@@ -60,7 +56,9 @@ static struct place *place__of_vma(struct process *proc, struct vma *vma)
 
 static struct place *place__other(struct process *proc)
 {
-	return place__get(proc, origin__key(ORIGIN_NONE), REGION_OTHER, NULL);
+	struct vma none = {.origin = ORIGIN_NONE, .region = REGION_OTHER};
+
+	return place__get(proc, &none);
 }
 
 void places__measure(struct process *proc)
@@ -69,11 +67,11 @@ void places__measure(struct process *proc)
 
 	if (proc->retired)
 		return;
-	HASH_ITER(hh, proc->faults.places, place, next)
+	HASH_ITER (hh, proc->faults.places, place, next)
 		place->mapped = false;
 	for (size_t i = 0; i < proc->mirror.nr; i++) {
 		const struct vma *vma = &proc->mirror.items[i];
-		uint64_t key = vma__key(vma);
+		struct place_key key = vma__key(vma);
 
 		HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);
 		if (!place)
@@ -158,8 +156,7 @@ static struct miss *miss__find(struct process *proc, uint64_t addr)
 static void pending__become_major(struct process *proc, struct thread *thread)
 {
 	struct pending *fault = &thread->pending;
-	struct miss *miss =
-		fault->region == REGION_OTHER ? miss__find(proc, fault->addr) : NULL;
+	struct miss *miss = fault->region == REGION_OTHER ? miss__find(proc, fault->addr) : NULL;
 
 	if (miss)
 		miss->major = true;
@@ -170,8 +167,7 @@ static void pending__become_major(struct process *proc, struct thread *thread)
 static void pending__revoke(struct process *proc, struct thread *thread)
 {
 	struct pending *fault = &thread->pending;
-	struct miss *miss =
-		fault->region == REGION_OTHER ? miss__find(proc, fault->addr) : NULL;
+	struct miss *miss = fault->region == REGION_OTHER ? miss__find(proc, fault->addr) : NULL;
 
 	if (miss)
 		*miss = proc->misses.items[--proc->misses.nr];
@@ -229,10 +225,11 @@ void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
 	explained = extra < *lost ? extra : *lost;
 	*lost -= explained;
 	check->lost += explained;
-	if (cause == FLT_POPULATING)
-		check->populated += extra - explained;
-	else
-		check->unexplained += extra - explained;
+	thread->undecided += extra - explained;
+	if (cause == FLT_UNDECIDED)
+		return;
+	*(cause == FLT_POPULATING ? &check->populated : &check->unexplained) += thread->undecided;
+	thread->undecided = 0;
 }
 
 static struct place *faults__place(struct process *proc, uint64_t addr)
@@ -261,7 +258,8 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 	struct pending *pending = &thread->pending;
 	bool missed = !place;
 
-	faults__settle(proc, thread, fault->flt, FLT_UNCAUSED, lost);
+	faults__settle(proc, thread, fault->flt, fault->kernel ? FLT_UNDECIDED : FLT_UNCAUSED,
+		       lost);
 	if (missed)
 		place = place__other(proc);
 	if (!place)
@@ -306,7 +304,7 @@ static void miss__resolve(struct process *proc, const struct miss *miss, struct 
 	place->major += miss->major;
 	other->pages_touched -= miss->fresh;
 	place->pages_touched += miss->fresh;
-	HASH_ITER(hh, proc->threads, thread, next) {
+	HASH_ITER (hh, proc->threads, thread, next) {
 		if (thread->pending.place == other && thread->pending.addr == miss->addr) {
 			thread->pending.place = place;
 			thread->pending.region = place->region;

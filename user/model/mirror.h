@@ -44,7 +44,7 @@ struct mirror {
 	bool known;	     /* a snapshot has been taken */
 };
 
-void mirror__clear(struct mirror *mirror); /* forget all */
+void mirror__clear(struct mirror *mirror);			/* forget all */
 int mirror__copy(struct mirror *to, const struct mirror *from); /* places are not copied */
 
 /* The mapping that holds addr, or NULL. Valid until the next change. */

@@ -132,8 +132,9 @@ static int take_fault(struct model *model, const struct event *ev)
 
 	if (!err)
 		err = model__note_lost(model, ev->cpu, ev->fault.lost_on_cpu);
-	return err ?: faults__take(subject.proc, subject.thread, &ev->fault,
-				   &model->lost_unexplained);
+	return err
+		       ?: faults__take(subject.proc, subject.thread, &ev->fault,
+				       &model->lost_unexplained);
 }
 
 static int take_major(struct model *model, const struct event *ev)
@@ -443,17 +444,17 @@ static int take_end(struct model *model, const struct event *ev)
 
 /* One line for each kind of event. */
 static int (*const takers[])(struct model *model, const struct event *ev) = {
-	[MT_KIND_FAULTS] = take_fault,	   [MT_KIND_MAJOR] = take_major,
-	[MT_KIND_MMAP] = take_call,	   [MT_KIND_MUNMAP] = take_call,
-	[MT_KIND_BRK] = take_call,	   [MT_KIND_MREMAP] = take_call,
-	[MT_KIND_MADVISE] = take_call,	   [MT_KIND_MPROTECT] = take_call,
-	[MT_KIND_MLOCK] = take_call,	   [MT_KIND_MLOCKALL] = take_call,
-	[MT_KIND_FORK] = take_fork,	   [MT_KIND_EXEC] = take_exec,
-	[MT_KIND_EXIT] = take_exit,	   [MT_KIND_SIGNAL] = take_signal,
-	[MT_KIND_MAPPING] = take_mapping,  [MT_KIND_SESSION] = take_session,
-	[MT_KIND_PROCESS] = take_process,  [MT_KIND_THREAD] = take_thread,
-	[MT_KIND_SAMPLE] = take_sample,	   [MT_KIND_TICK] = take_tick,
-	[MT_KIND_LOSS] = take_losses,	   [MT_KIND_PROBE] = take_probe,
+	[MT_KIND_FAULTS] = take_fault,	  [MT_KIND_MAJOR] = take_major,
+	[MT_KIND_MMAP] = take_call,	  [MT_KIND_MUNMAP] = take_call,
+	[MT_KIND_BRK] = take_call,	  [MT_KIND_MREMAP] = take_call,
+	[MT_KIND_MADVISE] = take_call,	  [MT_KIND_MPROTECT] = take_call,
+	[MT_KIND_MLOCK] = take_call,	  [MT_KIND_MLOCKALL] = take_call,
+	[MT_KIND_FORK] = take_fork,	  [MT_KIND_EXEC] = take_exec,
+	[MT_KIND_EXIT] = take_exit,	  [MT_KIND_SIGNAL] = take_signal,
+	[MT_KIND_MAPPING] = take_mapping, [MT_KIND_SESSION] = take_session,
+	[MT_KIND_PROCESS] = take_process, [MT_KIND_THREAD] = take_thread,
+	[MT_KIND_SAMPLE] = take_sample,	  [MT_KIND_TICK] = take_tick,
+	[MT_KIND_LOSS] = take_losses,	  [MT_KIND_PROBE] = take_probe,
 	[MT_KIND_END] = take_end,
 };
 

@@ -45,7 +45,7 @@ void names__free(struct names *names)
 
 	if (!names)
 		return;
-	HASH_ITER(hh, names->table, name, next)
+	HASH_ITER (hh, names->table, name, next)
 		name__destroy(name);
 	free(names);
 }

@@ -73,7 +73,7 @@ void pages__clear_range(struct pages *pages, uint64_t start, uint64_t end)
 		return;
 	/* A range may be far larger than what was touched in it: walk the shorter of the two. */
 	if (last - first > HASH_COUNT(pages->slices)) {
-		HASH_ITER(hh, pages->slices, slice, next)
+		HASH_ITER (hh, pages->slices, slice, next)
 			if (slice->index >= first && slice->index <= last)
 				slice__clear_range(slice, start, end);
 		return;
@@ -98,7 +98,7 @@ void pages__release(struct pages *pages)
 {
 	struct slice *slice, *next;
 
-	HASH_ITER(hh, pages->slices, slice, next) {
+	HASH_ITER (hh, pages->slices, slice, next) {
 		HASH_DELETE(hh, pages->slices, slice);
 		free(slice);
 	}

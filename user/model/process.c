@@ -28,7 +28,7 @@ void process__retire(struct process *proc)
 	proc->retired = true;
 	mirror__clear(&proc->mirror);
 	mirror__clear(&proc->previous);
-	HASH_ITER(hh, proc->threads, thread, next)
+	HASH_ITER (hh, proc->threads, thread, next)
 		thread->pending.open = false;
 }
 
@@ -41,11 +41,11 @@ void process__free(struct process *proc)
 		return;
 	mirror__clear(&proc->mirror);
 	mirror__clear(&proc->previous);
-	HASH_ITER(hh, proc->threads, thread, next_thread) {
+	HASH_ITER (hh, proc->threads, thread, next_thread) {
 		HASH_DELETE(hh, proc->threads, thread);
 		free(thread);
 	}
-	HASH_ITER(hh, proc->faults.places, place, next_place) {
+	HASH_ITER (hh, proc->faults.places, place, next_place) {
 		HASH_DELETE(hh, proc->faults.places, place);
 		name__put(place->name);
 		free(place);
@@ -126,7 +126,7 @@ void process__end_thread(struct process *proc, struct thread *thread)
 	if (++proc->nr_threads_exited <= MAX_EXITED_THREADS)
 		return;
 	/* uthash iterates in the order of addition. */
-	HASH_ITER(hh, proc->threads, oldest, next) {
+	HASH_ITER (hh, proc->threads, oldest, next) {
 		if (!oldest->exited || oldest == thread)
 			continue;
 		thread__fold(proc, oldest);

@@ -16,10 +16,14 @@
 
 struct names;
 
-/* Where faults are counted: an mmap call's memory, all of a file, the heap, the stack. */
+struct place_key {
+	uint64_t of; /* the name's address for files, the origin for the rest */
+	uint64_t region;
+};
+
+/* Where faults are counted: an mmap call's memory, a file's text, the heap, the stack. */
 struct place {
-	/* The name's address for files, the origin for the rest: unique in the process. */
-	uint64_t key;
+	struct place_key key;
 	struct name *name; /* a reference; NULL: not a file */
 	enum region region;
 	uint64_t start;	       /* lowest address seen */
@@ -57,6 +61,9 @@ struct thread {
 	bool exited;
 	bool flt_known;
 	struct flt flt; /* the kernel's counters, as last seen */
+	/* Counted without an exception, in a call that goes on: its end says whether it populates.
+	 */
+	uint64_t undecided;
 	struct pending pending;
 	uint64_t minor;
 	uint64_t major;
@@ -164,7 +171,7 @@ struct check {
 	uint64_t populated;
 	uint64_t not_counted;
 	uint64_t lost;
-	int64_t unexplained;
+	uint64_t unexplained;
 };
 
 /* What happened between the last two ticks. */
@@ -210,10 +217,10 @@ struct process {
 	uint32_t nr_threads_seen;
 	uint32_t nr_threads_exited; /* of those in the table */
 
-	UT_hash_handle hh;	/* by pid: the process that has it now */
-	struct process *next;	/* of all, in the order of appearance */
-	bool end_ticked;	/* its last interval is closed */
-	bool retired;		/* the mirror is gone */
+	UT_hash_handle hh;    /* by pid: the process that has it now */
+	struct process *next; /* of all, in the order of appearance */
+	bool end_ticked;      /* its last interval is closed */
+	bool retired;	      /* the mirror is gone */
 };
 
 struct process *process__new(uint32_t pid); /* NULL without memory */
@@ -230,10 +237,11 @@ void process__end_thread(struct process *proc, struct thread *thread);
 
 /* faults.c */
 
-/* How the kernel's counters came to change between two records of a thread. */
+/* What a record says of the faults that the kernel counted without an exception before it. */
 enum flt_cause {
-	FLT_UNCAUSED, /* by no event that is known to populate memory */
-	FLT_POPULATING,
+	FLT_UNCAUSED,	/* nothing that is known to populate memory */
+	FLT_POPULATING, /* the call that ends here does */
+	FLT_UNDECIDED,	/* taken inside of a call that goes on */
 };
 
 /* A page-fault exception. 0 or -ENOMEM. */

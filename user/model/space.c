@@ -69,8 +69,8 @@ static int space__mmap(struct process *proc, const struct event *ev, struct name
 	};
 
 	if (call->has_file && *call->name)
-		vma.name = names__get(names, call->dev_major, call->dev_minor, call->ino,
-				      call->name);
+		vma.name =
+			names__get(names, call->dev_major, call->dev_minor, call->ino, call->name);
 	pages__clear_range(&proc->faults.pages, vma.start, page__up(vma.end));
 	return mirror__map(&proc->mirror, &vma);
 }
@@ -157,9 +157,9 @@ int space__take_call(struct process *proc, const struct event *ev, struct names 
 {
 	static int (*const take[NR_CALLS])(struct process *, const struct event *,
 					   struct names *) = {
-		[CALL_BRK] = space__brk,	   [CALL_MMAP] = space__mmap,
-		[CALL_MUNMAP] = space__munmap,	   [CALL_MREMAP] = space__mremap,
-		[CALL_MADVISE] = space__madvise,   [CALL_MPROTECT] = space__mprotect,
+		[CALL_BRK] = space__brk,	 [CALL_MMAP] = space__mmap,
+		[CALL_MUNMAP] = space__munmap,	 [CALL_MREMAP] = space__mremap,
+		[CALL_MADVISE] = space__madvise, [CALL_MPROTECT] = space__mprotect,
 		[CALL_MLOCK] = space__mlock,
 	};
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Points at interval ends. A long run keeps its memory: two neighbours become one, again and again. */
+/* Points at interval ends. A long run keeps its memory: two neighbours become one, again and again.
+ */
 #include <errno.h>
 
 #include "base/array.h"
@@ -44,7 +45,7 @@ static void timeline__halve(struct process *proc)
 	}
 	timeline->nr = (timeline->nr + 1) / 2;
 	timeline->ticks_per_point *= 2;
-	HASH_ITER(hh, proc->threads, thread, next)
+	HASH_ITER (hh, proc->threads, thread, next)
 		thread->pending.point /= 2;
 }
 

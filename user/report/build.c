@@ -40,8 +40,7 @@ static int build_session(const struct model *model, struct report *report)
 	report->host.page_bytes = record->page_bytes;
 	report->host.cpus = record->cpus;
 	report->session.start_realtime_ns = record->start_realtime_ns;
-	report->session.duration_s =
-		(double)(session->end_ns - session->start_ns) / NSEC_PER_SEC;
+	report->session.duration_s = (double)(session->end_ns - session->start_ns) / NSEC_PER_SEC;
 	report->session.interval_s = (double)record->interval_ns / NSEC_PER_SEC;
 	report->session.target = strdup(record->target);
 	report->session.ended_by = ended_by__name(session->ended_by);

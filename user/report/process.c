@@ -56,8 +56,8 @@ static const char *place__name(const struct place *place)
 
 static enum fault_pattern place__pattern(const struct place *place)
 {
-	uint64_t steps = place->steps_up + place->steps_down + place->steps_strided +
-			 place->steps_other;
+	uint64_t steps =
+		place->steps_up + place->steps_down + place->steps_strided + place->steps_other;
 	/* Four steps of five one way make a pattern; fewer than four steps make none. */
 	uint64_t most = steps - steps / 5;
 
@@ -89,7 +89,7 @@ static int build_mappings(const struct process *proc, struct report_process *row
 	row->faults.mappings = calloc(nr + 1, sizeof(*row->faults.mappings));
 	if (!row->faults.mappings)
 		return -ENOMEM;
-	HASH_ITER(hh, proc->faults.places, place, next) {
+	HASH_ITER (hh, proc->faults.places, place, next) {
 		struct report_mapping *mapping = &row->faults.mappings[row->faults.nr_mappings];
 
 		if (!place->faults)
@@ -152,7 +152,7 @@ static int build_slices(struct process *proc, struct report_process *row)
 		calloc(HASH_COUNT(proc->faults.pages.slices) + 1, sizeof(*row->faults.slices));
 	if (!row->faults.slices)
 		return -ENOMEM;
-	HASH_ITER(hh, proc->faults.pages.slices, slice, next) {
+	HASH_ITER (hh, proc->faults.pages.slices, slice, next) {
 		struct report_slice *out = &row->faults.slices[row->faults.nr_slices];
 
 		if (!slice->faults)
@@ -183,10 +183,11 @@ static int build_faults(struct process *proc, struct report_process *row)
 	memcpy(row->faults.by_access, faults->by_access, sizeof(row->faults.by_access));
 	memcpy(row->faults.run_pages_log2, faults->runs_log2, sizeof(row->faults.run_pages_log2));
 	/* The runs that the threads are in have not been closed. */
-	HASH_ITER(hh, proc->threads, thread, next)
+	HASH_ITER (hh, proc->threads, thread, next)
 		if (thread->run_length)
-			row->faults.run_pages_log2[31 - __builtin_clz(
-				(uint32_t)thread->run_length)] += thread->run_length;
+			row->faults
+				.run_pages_log2[31 - __builtin_clz((uint32_t)thread->run_length)] +=
+				thread->run_length;
 	return build_mappings(proc, row) ?: build_slices(proc, row);
 }
 
@@ -302,10 +303,12 @@ static void build_check(const struct process *proc, struct report_process *row)
 		.not_counted = check->not_counted,
 		.lost = check->lost,
 		.unexplained = check->unexplained,
-		.ok = !check->unexplained,
 	};
-	HASH_ITER(hh, proc->threads, thread, next)
+	HASH_ITER (hh, proc->threads, thread, next) {
 		row->check.in_flight += thread->pending.open;
+		row->check.unexplained += thread->undecided;
+	}
+	row->check.ok = !row->check.unexplained;
 }
 
 static int by_thread_faults(const void *a, const void *b)
@@ -325,7 +328,7 @@ static int build_threads(const struct process *proc, struct report_process *row)
 	row->threads = calloc(HASH_COUNT(proc->threads) + 1, sizeof(*row->threads));
 	if (!row->threads)
 		return -ENOMEM;
-	HASH_ITER(hh, proc->threads, thread, next) {
+	HASH_ITER (hh, proc->threads, thread, next) {
 		struct report_thread *out = &row->threads[row->nr_threads_listed++];
 		/* A thread that has not been named since it began has its process's name. */
 		const char *comm = *thread->comm ? thread->comm : proc->comm;

@@ -32,7 +32,7 @@ struct report_heap_point {
 struct report_mapping {
 	char *name; /* path, "[heap]", "[stack]", "[anon]", … */
 	enum region region;
-	uint64_t start; /* lowest address; 0 for what is unmapped by now */
+	uint64_t start;	       /* lowest address; 0 for what is unmapped by now */
 	uint64_t mapped_bytes; /* mapped now, or at most (for what is unmapped by now) */
 	uint64_t faults;
 	uint64_t major;
@@ -88,9 +88,10 @@ struct report_check {
 	bool known;
 	uint64_t kernel_minor;
 	uint64_t kernel_major;
-	uint64_t observed;   /* page-fault exceptions seen */
-	uint64_t populated;  /* counted by the kernel without an exception: MAP_POPULATE, exec, … */
-	uint64_t not_counted; /* exceptions that the kernel does not count: bad access, interrupted */
+	uint64_t observed;  /* page-fault exceptions seen */
+	uint64_t populated; /* counted by the kernel without an exception: MAP_POPULATE, exec, … */
+	uint64_t not_counted; /* exceptions that the kernel does not count: bad access, interrupted
+			       */
 	uint64_t lost;
 	uint64_t in_flight; /* exceptions whose end was not seen when tracing stopped */
 	int64_t unexplained;
@@ -105,8 +106,8 @@ struct report_process {
 	double start_s; /* since tracing began; negative: it ran before */
 	bool ended;
 	double end_s;
-	int exit_code;	 /* -1 if a signal ended it */
-	int exit_signal; /* 0 if none did */
+	int exit_code;	     /* -1 if a signal ended it */
+	int exit_signal;     /* 0 if none did */
 	uint32_t nr_threads; /* seen in all */
 
 	struct {
@@ -123,15 +124,16 @@ struct report_process {
 		size_t nr_mappings;
 		struct report_slice *slices; /* ascending address */
 		size_t nr_slices;
-		uint64_t run_pages_log2[32]; /* runs of consecutive pages, faults per run: [2^i, 2^(i+1)) */
+		uint64_t run_pages_log2[32]; /* runs of consecutive pages, faults per run: [2^i,
+						2^(i+1)) */
 	} faults;
 
 	struct {
 		uint64_t brk_bytes; /* now: program break minus its start */
 		uint64_t anon_mmap_bytes;
 		int64_t growth_bytes;
-		uint64_t peak_bytes; /* of brk + anon_mmap */
-		uint64_t rss_bytes;	/* last sample */
+		uint64_t peak_bytes;	 /* of brk + anon_mmap */
+		uint64_t rss_bytes;	 /* last sample */
 		uint64_t peak_rss_bytes; /* BYTES_UNKNOWN: not known */
 		struct report_call calls[NR_CALLS];
 		struct report_failure *failures;
@@ -144,7 +146,8 @@ struct report_process {
 	struct {
 		uint64_t limit_bytes; /* BYTES_UNKNOWN: unlimited */
 		bool limit_known;
-		uint64_t peak_bytes; /* of the main stack, as the kernel measures it against the limit */
+		uint64_t peak_bytes; /* of the main stack, as the kernel measures it against the
+					limit */
 		struct report_hit *hits;
 		size_t nr_hits;
 		uint64_t hits_total; /* hits[] keeps the first 1000 */
@@ -207,7 +210,7 @@ struct report_interval {
 	uint64_t major;
 	uint64_t heap_bytes;
 	int64_t heap_delta_bytes; /* change in this interval */
-	uint64_t rss_bytes; /* BYTES_UNKNOWN: could not be read */
+	uint64_t rss_bytes;	  /* BYTES_UNKNOWN: could not be read */
 	uint64_t stack_bytes;
 	uint64_t hits; /* stack-limit hits in this interval */
 	bool ended;

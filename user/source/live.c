@@ -46,10 +46,10 @@ struct live {
 	int nr_cpus;
 	struct tgids tgids;
 
-	uint64_t epoch_ns;	/* the next is due */
-	uint64_t epoch_bytes;	/* delivered since the last */
-	uint64_t tick_ns;	/* the next is due */
-	uint64_t nr_delivered;	/* events from the kernel */
+	uint64_t epoch_ns;     /* the next is due */
+	uint64_t epoch_bytes;  /* delivered since the last */
+	uint64_t tick_ns;      /* the next is due */
+	uint64_t nr_delivered; /* events from the kernel */
 	int fn_err;
 };
 
@@ -257,7 +257,6 @@ static void live__free(struct source *source)
 	if (!live)
 		return;
 	probe__detach(&live->links);
-	probe__release(&live->choice);
 	if (live->batches)
 		munmap((void *)live->batches, live->nr_cpus * sizeof(struct mt_batch));
 	ring_buffer__free(live->ring);
@@ -306,7 +305,8 @@ static int load__explain(int err, struct error *error)
 				  "cannot be raised (kernels before 5.11 charge BPF memory to it; "
 				  "CAP_SYS_RESOURCE or `ulimit -l unlimited` helps)",
 				  (unsigned long long)memlock.rlim_cur >> 10);
-	return error__set(error, -err, "cannot load the BPF programs: %s (-v shows the kernel's reason)",
+	return error__set(error, -err,
+			  "cannot load the BPF programs: %s (-v shows the kernel's reason)",
 			  strerror(-err));
 }
 
@@ -326,7 +326,8 @@ static int live__load(struct live *live, struct error *error)
 		return err;
 	live->skel = memtrace_bpf__open();
 	if (!live->skel)
-		return error__set(error, errno, "cannot open the BPF programs: %s", strerror(errno));
+		return error__set(error, errno, "cannot open the BPF programs: %s",
+				  strerror(errno));
 	probe__select_programs(&live->choice, live->skel->obj);
 	bpf_map__set_max_entries(live->skel->maps.traced, config->all ? 1 : pid_max);
 	bpf_map__set_max_entries(live->skel->maps.batches, live->nr_cpus);
@@ -343,14 +344,15 @@ static int live__load(struct live *live, struct error *error)
 static int live__map(struct live *live, struct error *error)
 {
 	size_t size = live->nr_cpus * sizeof(struct mt_batch);
-	void *batches = mmap(NULL, size, PROT_READ, MAP_SHARED,
-			     bpf_map__fd(live->skel->maps.batches), 0);
+	void *batches =
+		mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(live->skel->maps.batches), 0);
 
 	if (batches == MAP_FAILED)
-		return error__set(error, errno, "cannot map the fault batches: %s", strerror(errno));
+		return error__set(error, errno, "cannot map the fault batches: %s",
+				  strerror(errno));
 	live->batches = batches;
-	live->ring = ring_buffer__new(bpf_map__fd(live->skel->maps.ring), live__on_record, live,
-				      NULL);
+	live->ring =
+		ring_buffer__new(bpf_map__fd(live->skel->maps.ring), live__on_record, live, NULL);
 	if (!live->ring)
 		return error__set(error, errno, "cannot map the ring buffer: %s", strerror(errno));
 	return 0;
@@ -436,7 +438,6 @@ int live__open(const struct source_config *config, source_fn fn, void *ctx, stru
 	if (!live)
 		return error__set(error, ENOMEM, "out of memory");
 	live->source.ops = &live_ops;
-	live->choice.tracefs_fd = -1;
 	live->config = *config;
 	live->fn = fn;
 	live->ctx = ctx;

@@ -53,9 +53,10 @@ int privilege__check(struct error *error)
 		strcat(missing, needed[i].name);
 	}
 	if (*missing)
-		return error__set(error, EPERM,
-				  "not permitted to trace: %s missing; run it as root (sudo memtrace …)",
-				  missing);
+		return error__set(
+			error, EPERM,
+			"not permitted to trace: %s missing; run it as root (sudo memtrace …)",
+			missing);
 	if (!stat("/proc/self/ns/pid", &ns) && ns.st_ino != PID_NS_INIT_INO)
 		return error__set(error, ENOTSUP,
 				  "this is a pid namespace (a container), and the kernel counts in "

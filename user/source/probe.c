@@ -12,7 +12,6 @@
 
 #include "base/array.h"
 #include "source/probe.h"
-#include "source/tracefs.h"
 
 static const struct probe probes[] = {
 	{
@@ -45,28 +44,13 @@ static const struct probe probes[] = {
 	},
 	{
 		.fact = "memory calls",
-		.via = "tracepoint syscalls/sys_exit_*",
-		.misses = "calls of 32-bit programs; mappings made without these calls (shmat, io_uring)",
-		.how = PROBE_TRACEPOINT,
-		.programs = {{"exit_brk", "syscalls/sys_exit_brk"},
-			     {"exit_mmap", "syscalls/sys_exit_mmap"},
-			     {"exit_munmap", "syscalls/sys_exit_munmap"},
-			     {"exit_mremap", "syscalls/sys_exit_mremap"},
-			     {"exit_madvise", "syscalls/sys_exit_madvise"},
-			     {"exit_mprotect", "syscalls/sys_exit_mprotect"},
-			     {"exit_pkey_mprotect", "syscalls/sys_exit_pkey_mprotect"},
-			     {"exit_mlock", "syscalls/sys_exit_mlock"},
-			     {"exit_mlock2", "syscalls/sys_exit_mlock2"},
-			     {"exit_mlockall", "syscalls/sys_exit_mlockall"}},
-	},
-	{
-		.fact = "memory calls",
 		.via = "tp_btf sys_exit",
-		.misses = "calls of 32-bit programs; mappings made without these calls (shmat, io_uring)",
+		.misses = "calls of 32-bit programs; mappings made without these calls (shmat, "
+			  "io_uring)",
 		.how = PROBE_TP_BTF,
 		.required = true,
-		.since = "system-call tracepoints (CONFIG_FTRACE_SYSCALLS)",
-		.programs = {{"exit_any", "sys_exit"}},
+		.since = "the sys_exit tracepoint (CONFIG_HAVE_SYSCALL_TRACEPOINTS)",
+		.programs = {{"call_exit", "sys_exit"}},
 	},
 	{
 		.fact = "stack-limit hits",
@@ -99,7 +83,8 @@ static bool tp_btf__offered(const struct probe *probe, const struct btf *vmlinux
 	if (probe->kernel_func &&
 	    btf__find_by_name_kind(vmlinux, probe->kernel_func, BTF_KIND_FUNC) < 0)
 		return false;
-	for_each_program(probe, p) {
+	for_each_program(probe, p)
+	{
 		snprintf(name, sizeof(name), "btf_trace_%s", p->tracepoint);
 		if (btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) < 0)
 			return false;
@@ -107,29 +92,9 @@ static bool tp_btf__offered(const struct probe *probe, const struct btf *vmlinux
 	return true;
 }
 
-static bool tracepoint__offered(const struct probe *probe, int *tracefs_fd)
+static bool probe__offered(const struct probe *probe, const struct btf *vmlinux)
 {
-	if (*tracefs_fd < 0)
-		*tracefs_fd = tracefs__open();
-	if (*tracefs_fd < 0)
-		return false;
-	for_each_program(probe, p)
-		if (tracefs__event_id(*tracefs_fd, p->tracepoint) < 0)
-			return false;
-	return true;
-}
-
-static bool probe__offered(const struct probe *probe, const struct btf *vmlinux, int *tracefs_fd)
-{
-	switch (probe->how) {
-	case PROBE_TP_BTF:
-		return tp_btf__offered(probe, vmlinux);
-	case PROBE_TRACEPOINT:
-		return tracepoint__offered(probe, tracefs_fd);
-	case PROBE_MAJOR:
-		break;
-	}
-	return true;
+	return probe->how != PROBE_TP_BTF || tp_btf__offered(probe, vmlinux);
 }
 
 int probe__choose(struct probe_choice *choice, struct error *error)
@@ -137,7 +102,7 @@ int probe__choose(struct probe_choice *choice, struct error *error)
 	struct btf *vmlinux = btf__load_vmlinux_btf();
 	int err = 0;
 
-	*choice = (struct probe_choice){.tracefs_fd = -1};
+	*choice = (struct probe_choice){};
 	if (!vmlinux)
 		return error__set(error, ENOTSUP,
 				  "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs one "
@@ -148,40 +113,30 @@ int probe__choose(struct probe_choice *choice, struct error *error)
 
 		for (; i < NR_PROBES && !strcmp(probes[i].fact, fact); i++) {
 			last = &probes[i];
-			if (!chosen && probe__offered(last, vmlinux, &choice->tracefs_fd))
+			if (!chosen && probe__offered(last, vmlinux))
 				chosen = last;
 		}
 		if (chosen)
 			choice->chosen[choice->nr++] = chosen;
 		else if (last->required)
-			err = error__set(error, ENOTSUP, "this kernel does not offer %s: %s is missing",
-					 fact, last->since);
+			err = error__set(error, ENOTSUP,
+					 "this kernel does not offer %s: %s is missing", fact,
+					 last->since);
 		else
 			choice->absent[choice->nr_absent++] = last;
 	}
 	btf__free(vmlinux);
-	if (err)
-		probe__release(choice);
 	return err;
-}
-
-void probe__release(struct probe_choice *choice)
-{
-	if (choice->tracefs_fd >= 0)
-		close(choice->tracefs_fd);
-	choice->tracefs_fd = -1;
 }
 
 void probe__select_programs(const struct probe_choice *choice, struct bpf_object *object)
 {
 	for (size_t i = 0; i < NR_PROBES; i++)
-		for_each_program(&probes[i], p)
-			bpf_program__set_autoload(
-				bpf_object__find_program_by_name(object, p->program), false);
+		for_each_program(&probes[i], p) bpf_program__set_autoload(
+			bpf_object__find_program_by_name(object, p->program), false);
 	for (size_t i = 0; i < choice->nr; i++)
-		for_each_program(choice->chosen[i], p)
-			bpf_program__set_autoload(
-				bpf_object__find_program_by_name(object, p->program), true);
+		for_each_program(choice->chosen[i], p) bpf_program__set_autoload(
+			bpf_object__find_program_by_name(object, p->program), true);
 }
 
 static int links__add(struct probe_links *links, struct bpf_link *link)
@@ -219,20 +174,6 @@ static int links__add_perf_event(struct probe_links *links, struct bpf_program *
 	return links__add(links, link);
 }
 
-static int tracepoint__attach(int tracefs_fd, const struct probe_program *p,
-			      struct bpf_program *program, struct probe_links *links)
-{
-	int id = tracefs__event_id(tracefs_fd, p->tracepoint);
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_TRACEPOINT,
-		.size = sizeof(attr),
-		.config = id,
-	};
-
-	/* On one CPU: the program runs at the tracepoint itself, wherever it is hit. */
-	return id < 0 ? id : links__add_perf_event(links, program, &attr, 0);
-}
-
 static int major__attach(struct bpf_program *program, struct probe_links *links)
 {
 	struct perf_event_attr attr = {
@@ -253,17 +194,14 @@ static int major__attach(struct bpf_program *program, struct probe_links *links)
 	return nr_cpus < 0 ? nr_cpus : 0;
 }
 
-static int program__attach(const struct probe_choice *choice, const struct probe *probe,
-			   const struct probe_program *p, struct bpf_object *object,
-			   struct probe_links *links)
+static int program__attach(const struct probe *probe, const struct probe_program *p,
+			   struct bpf_object *object, struct probe_links *links)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(object, p->program);
 
 	switch (probe->how) {
 	case PROBE_TP_BTF:
 		return links__add(links, bpf_program__attach(program));
-	case PROBE_TRACEPOINT:
-		return tracepoint__attach(choice->tracefs_fd, p, program, links);
 	case PROBE_MAJOR:
 		return major__attach(program, links);
 	}
@@ -277,8 +215,9 @@ int probe__attach(const struct probe_choice *choice, struct bpf_object *object,
 	for (size_t i = choice->nr; i-- > 0;) {
 		const struct probe *probe = choice->chosen[i];
 
-		for_each_program(probe, p) {
-			int err = program__attach(choice, probe, p, object, links);
+		for_each_program(probe, p)
+		{
+			int err = program__attach(probe, p, object, links);
 
 			if (!err)
 				continue;

@@ -15,17 +15,16 @@ struct bpf_object;
 struct bpf_link;
 
 enum probe_how {
-	PROBE_TP_BTF,	  /* raw tracepoint with BTF: no tracefs needed */
-	PROBE_TRACEPOINT, /* classic tracepoint, by its id in tracefs */
-	PROBE_MAJOR,	  /* perf software event page-faults-maj, on every CPU */
+	PROBE_TP_BTF, /* raw tracepoint with BTF: no tracefs needed */
+	PROBE_MAJOR,  /* perf software event page-faults-maj, on every CPU */
 };
 
 struct probe_program {
 	const char *program;	/* in the BPF object */
-	const char *tracepoint; /* "page_fault_user", "syscalls/sys_exit_brk"; NULL: none */
+	const char *tracepoint; /* "page_fault_user"; NULL: none */
 };
 
-#define PROBE_MAX_PROGRAMS 12
+#define PROBE_MAX_PROGRAMS 4
 
 struct probe {
 	const char *fact;
@@ -44,12 +43,10 @@ struct probe_choice {
 	size_t nr;
 	const struct probe *absent[8]; /* the last way to each fact that cannot */
 	size_t nr_absent;
-	int tracefs_fd; /* -1: none */
 };
 
 /* -ENOTSUP (with its text) if a required fact cannot be had, or the kernel has no BTF. */
 int probe__choose(struct probe_choice *choice, struct error *error);
-void probe__release(struct probe_choice *choice);
 
 /* Have the object load just the programs that were chosen. */
 void probe__select_programs(const struct probe_choice *choice, struct bpf_object *object);

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <argp.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "cmd/options.h"
+
+const char *argp_program_version = "memtrace " MEMTRACE_VERSION;
+
+static const char doc[] =
+	"Shows what running processes do with memory: page faults, heap growth, stack-limit hits.\v"
+	"With none of -p, -a and a command, nothing is traced. Sizes are in units of 1024 bytes. "
+	"Exit status: 0 done; 1 a run-time failure; 2 bad usage; 77 this kernel cannot do it; with "
+	"a command its own (128+signal where a signal ended it; 127 and 126 where it could not be "
+	"started).\n\n"
+	"  sudo memtrace -p 4242 -d 10          ten seconds of one process\n"
+	"  sudo memtrace -f -- make             a command and its children\n"
+	"  sudo memtrace -a -d 5 -F json -o all.json";
+
+static const struct argp_option argp_options[] = {
+	{NULL, 0, NULL, 0, "What to trace:", 1},
+	{"pid", 'p', "PID[,PID...]", 0, "running processes, all their threads", 1},
+	{"all", 'a', NULL, 0, "every process on the system", 1},
+	{"follow", 'f', NULL, 0, "also the children of the targets", 1},
+	{NULL, 0, NULL, 0, "How long, and what to show:", 2},
+	{"duration", 'd', "SEC", 0, "stop after SEC (fractions allowed)", 2},
+	{"interval", 'i', "SEC", 0, "a line per process every SEC (default 1; 0: none)", 2},
+	{"format", 'F', "FMT", 0, "text (default) or json", 2},
+	{"output", 'o', "FILE", 0, "write to FILE instead of standard output", 2},
+	{"top", 'n', "N", 0, "rows in each table (default 10; 0: all)", 2},
+	{"quiet", 'q', NULL, 0, "no lines while it runs, only the report", 2},
+	{"verbose", 'v', NULL, 0,
+	 "also tables by thread and address; what the kernel says of probes", 2},
+	{},
+};
+
+struct parse {
+	struct options *opt;
+	bool failed;
+};
+
+static error_t usage_error(struct parse *parse, const char *fmt, ...)
+{
+	va_list args;
+
+	fputs("memtrace: ", stderr);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputs(" (--help shows the usage)\n", stderr);
+	parse->failed = true;
+	return EINVAL;
+}
+
+/* A whole number in decimal, nothing else. */
+static bool parse_number(const char *text, size_t len, uint64_t max, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (!len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		value = value * 10 + (text[i] - '0');
+		if (value > max)
+			return false;
+	}
+	*ret = value;
+	return true;
+}
+
+#define PID_LIMIT (4U << 20) /* PID_MAX_LIMIT of the kernel */
+
+static error_t parse_pids(struct parse *parse, const char *text)
+{
+	struct options *opt = parse->opt;
+
+	for (;;) {
+		size_t len = strcspn(text, ",");
+		uint64_t pid;
+		uint32_t *slot;
+		bool known = false;
+
+		if (!parse_number(text, len, PID_LIMIT, &pid) || !pid)
+			return usage_error(parse, "-p: '%.*s' is not a process id", (int)len, text);
+		for (size_t i = 0; i < opt->pids.nr; i++)
+			known |= opt->pids.items[i] == pid;
+		slot = known ? NULL : array__push(&opt->pids);
+		if (!known && !slot)
+			return usage_error(parse, "out of memory");
+		if (slot)
+			*slot = pid;
+		if (!text[len])
+			return 0;
+		text += len + 1;
+	}
+}
+
+#define SECONDS_MAX 1e9
+
+static error_t parse_seconds(struct parse *parse, const char *option, const char *text, double min,
+			     double *ret)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !isfinite(value) || value < 0 || value > SECONDS_MAX)
+		return usage_error(parse, "%s: '%s' is not a number of seconds", option, text);
+	if (value < min)
+		return usage_error(parse, "%s: %s s is too short: at least %g s", option, text,
+				   min);
+	*ret = value;
+	return 0;
+}
+
+static error_t parse_interval(struct parse *parse, const char *text)
+{
+	double value;
+
+	if (parse_seconds(parse, "-i", text, 0, &value))
+		return EINVAL;
+	if (value > 0 && value < 0.05)
+		return usage_error(parse, "-i: %s s is too short: at least 0.05 s, or 0 for none",
+				   text);
+	parse->opt->interval_s = value;
+	return 0;
+}
+
+static error_t parse_format(struct parse *parse, const char *text)
+{
+	if (!strcmp(text, "text"))
+		parse->opt->format = FORMAT_TEXT;
+	else if (!strcmp(text, "json"))
+		parse->opt->format = FORMAT_JSON;
+	else
+		return usage_error(parse, "-F: unknown format '%s': text or json", text);
+	return 0;
+}
+
+static error_t parse_top(struct parse *parse, const char *text)
+{
+	uint64_t value;
+
+	if (!parse_number(text, strlen(text), 1000000, &value))
+		return usage_error(parse, "-n: '%s' is not a number of rows", text);
+	parse->opt->top = value;
+	return 0;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct parse *parse = state->input;
+	struct options *opt = parse->opt;
+
+	switch (key) {
+	case 'p':
+		return parse_pids(parse, arg);
+	case 'a':
+		opt->all = true;
+		return 0;
+	case 'f':
+		opt->follow = true;
+		return 0;
+	case 'd':
+		return parse_seconds(parse, "-d", arg, 0.001, &opt->duration_s);
+	case 'i':
+		return parse_interval(parse, arg);
+	case 'F':
+		return parse_format(parse, arg);
+	case 'o':
+		opt->output = arg;
+		return 0;
+	case 'n':
+		return parse_top(parse, arg);
+	case 'q':
+		opt->quiet = true;
+		return 0;
+	case 'v':
+		opt->verbose = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		return usage_error(parse, "unexpected '%s': a command to trace goes after --", arg);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int check_targets(struct parse *parse)
+{
+	const struct options *opt = parse->opt;
+	int kinds = !!opt->pids.nr + opt->all + !!opt->command;
+
+	if (!kinds)
+		return usage_error(parse,
+				   "nothing to trace: name a process (-p PID), every process "
+				   "(-a) or a command (-- CMD)");
+	if (kinds > 1)
+		return usage_error(parse, "one kind of target at a time: -p, -a or a command");
+	return 0;
+}
+
+/* What follows the first "--" is the command, however it looks. */
+static int split_command(int argc, char **argv, struct parse *parse)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--"))
+			continue;
+		parse->opt->command = &argv[i + 1];
+		if (!argv[i + 1])
+			usage_error(parse, "no command after --");
+		return i;
+	}
+	return argc;
+}
+
+int options__parse(int argc, char **argv, struct options *opt)
+{
+	static const struct argp argp = {
+		.options = argp_options,
+		.parser = parse_option,
+		.args_doc = "-p PID[,PID...]\n-a\n-- CMD [ARG...]",
+		.doc = doc,
+	};
+	struct parse parse = {.opt = opt};
+
+	*opt = (struct options){.interval_s = 1, .top = 10};
+	argp_err_exit_status = STATUS_USAGE;
+	argc = split_command(argc, argv, &parse);
+	if (parse.failed || argp_parse(&argp, argc, argv, 0, NULL, &parse) || check_targets(&parse))
+		return STATUS_USAGE;
+	return 0;
+}
+
+void options__release(struct options *opt)
+{
+	array__free(&opt->pids);
+}
+
+void options__describe_target(const struct options *opt, char *text, size_t size)
+{
+	size_t used = 0;
+
+	if (opt->all) {
+		snprintf(text, size, "every process");
+		return;
+	}
+	if (opt->command) {
+		used = snprintf(text, size, "command");
+		for (char **arg = opt->command; *arg && used < size; arg++)
+			used += snprintf(text + used, size - used, " %s", *arg);
+	} else {
+		used = snprintf(text, size, opt->pids.nr > 1 ? "pids" : "pid");
+		for (size_t i = 0; i < opt->pids.nr && used < size; i++)
+			used += snprintf(text + used, size - used, "%s %u", i ? "," : "",
+					 opt->pids.items[i]);
+	}
+	if (opt->follow && used < size)
+		snprintf(text + used, size - used, " and children");
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the data goes: standard output or a file, whole or not at all where that can be had. */
+#ifndef MEMTRACE_OUTPUT_H
+#define MEMTRACE_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+struct output {
+	FILE *stream;
+	const char *path; /* borrowed; NULL: standard output */
+	char *temporary;  /* renamed to path when it is complete; NULL: written in place */
+};
+
+/*
+ * whole: a document that is of no use in part (JSON) goes to a temporary file beside path first.
+ * 0, or -errno with its text.
+ */
+int output__open(struct output *out, const char *path, bool whole, struct error *error);
+
+/* Flush and close, and put the file in its place. 0; -EPIPE: the reader has gone; -errno. */
+int output__commit(struct output *out, struct error *error);
+
+/* Close, and leave nothing of an unfinished file. Harmless after commit. */
+void output__abandon(struct output *out);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef MEMTRACE_TERMINAL_H
+#define MEMTRACE_TERMINAL_H
+
+#include <stdio.h>
+
+#include "cmd/options.h"
+#include "render/render.h"
+
+/* How to draw on this stream: width, colour and characters of its terminal, if it is one. */
+void terminal__options(FILE *stream, const struct options *opt, struct render_options *ret);
+
+/* Lines of the terminal; 0: it is none. */
+unsigned int terminal__lines(FILE *stream);
+
+#endif

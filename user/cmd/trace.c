@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A live run: compose the stages, loop until it ends, report. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/escape.h"
+#include "cmd/command.h"
+#include "cmd/options.h"
+#include "cmd/output.h"
+#include "cmd/terminal.h"
+#include "cmd/trace.h"
+#include "cmd/view.h"
+#include "event/order.h"
+#include "model/model.h"
+#include "render/render.h"
+#include "report/build.h"
+#include "report/report.h"
+#include "source/procfs.h"
+#include "source/source.h"
+
+struct run {
+	const struct options *opt;
+	struct error error;
+	struct output out;
+	struct view view;
+	struct command command;
+	struct model *model;
+	struct order *order;
+	struct source *source;
+	int signal_fd;
+	sigset_t old_signals;
+	uint64_t end_ns;       /* of the duration; UINT64_MAX: none */
+	uint64_t snapshots_ns; /* when the mirrors were looked after last */
+	enum mt_ended_by ended_by;
+	bool ended;
+	bool command_failed; /* it could not be started */
+};
+
+static int run__take(void *ctx, const struct event *ev)
+{
+	struct run *run = ctx;
+	int err = model__take(run->model, ev);
+
+	if (!err && ev->kind == MT_KIND_TICK)
+		err = view__show(&run->view, run->model);
+	return err;
+}
+
+static int run__push(void *ctx, const void *record, size_t size)
+{
+	struct run *run = ctx;
+
+	return order__push(run->order, record, size);
+}
+
+/* The one line for a person, and the status that goes with it. */
+static int run__fail(const struct run *run, int err)
+{
+	char *text __free = escape__terminal(run->error.text, true);
+
+	fprintf(stderr, "memtrace: %s\n", text ?: run->error.text);
+	return err == -ENOTSUP ? STATUS_UNSUPPORTED : STATUS_FAILURE;
+}
+
+static int run__check_pids(struct run *run)
+{
+	const struct options *opt = run->opt;
+
+	for (size_t i = 0; i < opt->pids.nr; i++) {
+		uint32_t pid = opt->pids.items[i];
+		int err = procfs__check_process(pid);
+
+		if (err == -EINVAL)
+			return error__set(&run->error, EINVAL,
+					  "%u is a thread; give the pid of its process", pid);
+		if (err)
+			return error__set(&run->error, ESRCH, "no process with pid %u", pid);
+		if (pid == (uint32_t)getpid())
+			return error__set(&run->error, EINVAL, "cannot trace memtrace itself");
+	}
+	return 0;
+}
+
+/* Before any thread or child: signals come as reads of a descriptor. */
+static int run__take_signals(struct run *run)
+{
+	sigset_t signals;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGQUIT);
+	sigaddset(&signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &signals, &run->old_signals);
+	run->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signal_fd < 0)
+		return error__set(&run->error, errno, "cannot receive signals: %s",
+				  strerror(errno));
+	return 0;
+}
+
+static int run__open_stages(struct run *run)
+{
+	const struct options *opt = run->opt;
+	int err = model__new(&run->model) ?: order__new(run__take, run, &run->order);
+
+	if (err)
+		return error__set(&run->error, -err, "out of memory");
+	err = output__open(&run->out, opt->output, opt->format == FORMAT_JSON, &run->error);
+	if (err)
+		return err;
+	run->view.opt = opt;
+	if (opt->format == FORMAT_TEXT && !opt->quiet && opt->interval_s > 0)
+		run->view.stream = run->out.stream;
+	return 0;
+}
+
+static int run__open_source(struct run *run)
+{
+	const struct options *opt = run->opt;
+	uint32_t command_pid = run->command.pid;
+	char target[126];
+	struct source_config config = {
+		.pids = opt->command ? &command_pid : opt->pids.items,
+		.nr_pids = opt->command ? 1 : opt->pids.nr,
+		.all = opt->all,
+		.follow = opt->follow || opt->all,
+		/* Without lines the timelines still have their points. */
+		.interval_ns = (opt->interval_s ?: 1) * NSEC_PER_SEC,
+		.target = target,
+	};
+
+	options__describe_target(opt, target, sizeof(target));
+	return live__open(&config, run__push, run, &run->error, &run->source);
+}
+
+static void run__announce(const struct run *run)
+{
+	char target[126], *text __free = NULL;
+
+	if (run->opt->quiet || run->opt->command)
+		return;
+	options__describe_target(run->opt, target, sizeof(target));
+	text = escape__terminal(target, true);
+	if (run->opt->duration_s > 0)
+		fprintf(stderr, "memtrace: tracing %s for %g s\n", text ?: "",
+			run->opt->duration_s);
+	else
+		fprintf(stderr, "memtrace: tracing %s; Ctrl-C ends it\n", text ?: "");
+}
+
+static int run__start(struct run *run)
+{
+	const struct options *opt = run->opt;
+	int err = run__check_pids(run);
+
+	if (!err)
+		err = run__take_signals(run);
+	if (!err)
+		err = run__open_stages(run);
+	if (!err && opt->command) {
+		err = command__prepare(&run->command, opt->command, &run->old_signals, &run->error);
+		run->command_failed = err;
+	}
+	if (!err)
+		err = run__open_source(run);
+	if (!err && opt->command) {
+		err = command__release(&run->command, opt->command, &run->error);
+		run->command_failed = err;
+	}
+	if (err)
+		return err;
+	run->end_ns = opt->duration_s > 0
+			      ? clock__now_ns() + (uint64_t)(opt->duration_s * NSEC_PER_SEC)
+			      : UINT64_MAX;
+	run__announce(run);
+	return 0;
+}
+
+static void run__end(struct run *run, enum mt_ended_by ended_by)
+{
+	if (run->ended)
+		return;
+	run->ended = true;
+	run->ended_by = ended_by;
+}
+
+/*
+ * With a command, as strace does it: what the terminal sends goes to the command anyway, what is
+ * sent to memtrace is passed on; the run ends when the command does.
+ */
+static void run__take_signal(struct run *run, const struct signalfd_siginfo *info)
+{
+	if (info->ssi_signo == SIGCHLD)
+		return;
+	if (!run->opt->command) {
+		run__end(run, MT_ENDED_INTERRUPT);
+		return;
+	}
+	if (info->ssi_code != SI_KERNEL && !command__reap(&run->command, false))
+		kill(run->command.pid, info->ssi_signo);
+	/* The command may be gone while its children are still followed. */
+	if (command__reap(&run->command, false))
+		run__end(run, MT_ENDED_INTERRUPT);
+}
+
+static void run__take_pending_signals(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	while (read(run->signal_fd, &info, sizeof(info)) == sizeof(info))
+		run__take_signal(run, &info);
+}
+
+/* Mirrors that have lost track are filled again, but not for every bad access. */
+#define SNAPSHOT_INTERVAL_NS NSEC_PER_SEC
+
+static void run__look_after_mirrors(struct run *run, uint64_t now)
+{
+	const struct model *model = run->model;
+
+	if (now - run->snapshots_ns < SNAPSHOT_INTERVAL_NS)
+		return;
+	run->snapshots_ns = now;
+	for (size_t i = 0; i < model->current.nr; i++) {
+		struct process *proc = model->current.items[i];
+
+		if (proc->wants_snapshot && !proc->ended)
+			run->source->ops->snapshot(run->source, proc->pid);
+		proc->wants_snapshot = false;
+	}
+}
+
+static int run__wait_ms(const struct run *run)
+{
+	int timeout = run->source->ops->timeout_ms(run->source);
+	uint64_t now = clock__now_ns(), left;
+
+	if (run->end_ns == UINT64_MAX)
+		return timeout;
+	left = run->end_ns > now ? (run->end_ns - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC : 0;
+	return left < (uint64_t)timeout ? (int)left : timeout;
+}
+
+static int run__loop(struct run *run)
+{
+	const struct source_ops *ops = run->source->ops;
+	struct pollfd fds[] = {{.fd = ops->fd(run->source), .events = POLLIN},
+			       {.fd = run->signal_fd, .events = POLLIN}};
+	int err = 0;
+
+	while (!run->ended && !err) {
+		if (poll(fds, 2, run__wait_ms(run)) < 0 && errno != EINTR)
+			return -errno;
+		run__take_pending_signals(run);
+		err = ops->pump(run->source);
+		run__look_after_mirrors(run, clock__now_ns());
+		if (clock__now_ns() >= run->end_ns)
+			run__end(run, MT_ENDED_DURATION);
+		if (!run->opt->all && !ops->alive(run->source))
+			run__end(run, MT_ENDED_TARGET_EXIT);
+	}
+	return err;
+}
+
+static int run__report(struct run *run)
+{
+	uint64_t undecodable = order__malformed(run->order) + order__unknown(run->order);
+	struct render_options render;
+	struct report *report;
+	int err = report__build(run->model, MEMTRACE_VERSION, undecodable, &report);
+
+	if (err)
+		return error__set(&run->error, -err, "out of memory");
+	terminal__options(run->out.stream, run->opt, &render);
+	if (run->opt->format == FORMAT_JSON)
+		err = render_json__report(report, &render, run->out.stream);
+	else
+		err = render_text__report(report, &render, run->out.stream);
+	report__free(report);
+	if (err)
+		return error__set(&run->error, -err, "cannot write %s: %s",
+				  run->opt->output ?: "standard output", strerror(-err));
+	return output__commit(&run->out, &run->error);
+}
+
+/* Stop the source, take what is left, report. */
+static int run__finish(struct run *run, int err)
+{
+	if (err && err != -EPIPE)
+		return error__set(&run->error, -err, "%s: %s",
+				  ferror(run->out.stream) ? "cannot write the output"
+							  : "tracing failed",
+				  strerror(-err));
+	if (err)
+		return err;
+	err = run->source->ops->finish(run->source, run->ended_by);
+	if (!err)
+		err = order__finish(run->order);
+	if (err)
+		return error__set(&run->error, -err, "tracing failed: %s", strerror(-err));
+	return run__report(run);
+}
+
+static void run__release(struct run *run)
+{
+	if (run->source)
+		run->source->ops->free(run->source);
+	order__free(run->order);
+	model__free(run->model);
+	output__abandon(&run->out);
+	if (run->command.pid)
+		command__abandon(&run->command);
+	if (run->signal_fd >= 0)
+		close(run->signal_fd);
+}
+
+static int start_status(const struct run *run, int err)
+{
+	int status = run__fail(run, err);
+
+	/* The codes that a shell gives. */
+	if (run->command_failed)
+		return err == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+	return status;
+}
+
+int trace__run(const struct options *opt)
+{
+	struct run run = {.opt = opt, .signal_fd = -1};
+	int err, status;
+
+	if (!opt->verbose)
+		libbpf_set_print(NULL);
+	err = run__start(&run);
+	if (err) {
+		status = start_status(&run, err);
+		run__release(&run);
+		return status;
+	}
+	err = run__finish(&run, run__loop(&run));
+	status = err && err != -EPIPE ? run__fail(&run, err) : STATUS_OK;
+	if (opt->command && !status) {
+		command__reap(&run.command, true);
+		status = command__exit_status(&run.command);
+	}
+	run__release(&run);
+	return status;
+}

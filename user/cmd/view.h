@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The live view: lines on the output while a run goes on. */
+#ifndef MEMTRACE_VIEW_H
+#define MEMTRACE_VIEW_H
+
+#include <stdio.h>
+
+#include "cmd/options.h"
+
+struct model;
+
+struct view {
+	FILE *stream; /* NULL: show nothing */
+	const struct options *opt;
+	unsigned int lines; /* since the header was shown */
+	bool begun;
+};
+
+/* Show the interval that the model has just closed. 0 or -errno of the stream. */
+int view__show(struct view *view, const struct model *model);
+
+#endif

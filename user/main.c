@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <locale.h>
+
+#include "cmd/options.h"
+#include "cmd/trace.h"
+
+int main(int argc, char **argv)
+{
+	struct options opt;
+	int status;
+
+	setlocale(LC_CTYPE, "");
+	status = options__parse(argc, argv, &opt);
+	if (!status)
+		status = trace__run(&opt);
+	options__release(&opt);
+	return status;
+}
