@@ -73,8 +73,8 @@ struct mt_flt {
 
 /* MT_KIND_FAULTS: page-fault exceptions, in time order, all of the thread in the header. */
 struct mt_fault {
-	__u64 addr_flags; /* address in the low 57 bits, MT_FAULT_* above */
-	__u64 time_ns;	  /* at the start of the exception */
+	__u64 addr_flags;  /* address in the low 57 bits, MT_FAULT_* above */
+	__u64 time_ns;	   /* at the start of the exception */
 	struct mt_flt flt; /* before this fault was handled */
 };
 
@@ -89,7 +89,7 @@ struct mt_faults {
 	struct mt_record hdr; /* time_ns: of the first fault */
 	__u32 nr;
 	__u32 lost; /* faults lost on this CPU so far, by a full ring buffer */
-	/* struct mt_fault [nr] follow */
+		    /* struct mt_fault [nr] follow */
 };
 
 /* MT_KIND_MAJOR: the kernel has just counted a major fault of this thread at this address. */
@@ -158,7 +158,8 @@ struct mt_exec {
 struct mt_exit {
 	struct mt_record hdr;
 	struct mt_flt flt;
-	__u32 exit_code; /* as wait(2) reports it: code << 8 | signal; of the process for the last */
+	__u32 exit_code; /* as wait(2) reports it: code << 8 | signal; of the process for the last
+			  */
 	__u32 pad;
 	__u64 max_rss_bytes; /* of the process; 0: not known */
 };
@@ -255,7 +256,7 @@ struct mt_tick {
 
 /* MT_KIND_LOSS: what was lost so far, by cause. */
 enum mt_loss {
-	MT_LOSS_RING_FAULTS = 0, /* faults: ring buffer full */
+	MT_LOSS_RING_FAULTS = 0,  /* faults: ring buffer full */
 	MT_LOSS_RING_RECORDS = 1, /* other records: ring buffer full */
 	MT_LOSS_FILTER_FULL = 2,  /* children not followed: pid outside of the filter */
 	MT_LOSS_READ = 3,	  /* records that the reader could not keep or decode */

@@ -4,16 +4,11 @@
 const char *region__name(enum region region)
 {
 	static const char *const names[NR_REGIONS] = {
-		[REGION_TEXT] = "text",
-		[REGION_DATA] = "data",
-		[REGION_BSS] = "bss",
-		[REGION_HEAP] = "heap",
-		[REGION_STACK] = "stack",
-		[REGION_THREAD_STACK] = "thread_stack",
-		[REGION_ANON] = "anon",
-		[REGION_FILE] = "file",
-		[REGION_SHMEM] = "shmem",
-		[REGION_VDSO] = "vdso",
+		[REGION_TEXT] = "text",	  [REGION_DATA] = "data",
+		[REGION_BSS] = "bss",	  [REGION_HEAP] = "heap",
+		[REGION_STACK] = "stack", [REGION_THREAD_STACK] = "thread_stack",
+		[REGION_ANON] = "anon",	  [REGION_FILE] = "file",
+		[REGION_SHMEM] = "shmem", [REGION_VDSO] = "vdso",
 		[REGION_OTHER] = "other",
 	};
 
@@ -34,8 +29,8 @@ const char *fault_access__name(enum fault_access access)
 const char *mem_call__name(enum mem_call call)
 {
 	static const char *const names[NR_CALLS] = {
-		[CALL_BRK] = "brk",	    [CALL_MMAP] = "mmap",	  [CALL_MUNMAP] = "munmap",
-		[CALL_MREMAP] = "mremap",   [CALL_MADVISE] = "madvise", [CALL_MPROTECT] = "mprotect",
+		[CALL_BRK] = "brk",	  [CALL_MMAP] = "mmap",	      [CALL_MUNMAP] = "munmap",
+		[CALL_MREMAP] = "mremap", [CALL_MADVISE] = "madvise", [CALL_MPROTECT] = "mprotect",
 		[CALL_MLOCK] = "mlock",
 	};
 

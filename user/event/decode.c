@@ -16,7 +16,10 @@ struct kind {
 	void (*decode)(const struct mt_record *record, unsigned int i, struct event *ev);
 };
 
-#define STRING(type, field) {offsetof(struct type, field), sizeof(((struct type *)0)->field)}
+#define STRING(type, field)                                                                        \
+	{                                                                                          \
+		offsetof(struct type, field), sizeof(((struct type *)0)->field)                    \
+	}
 
 static const struct mt_fault *faults__at(const struct mt_record *record, unsigned int i)
 {
@@ -196,9 +199,7 @@ static const struct kind kinds[] = {
 			  decode_whole},
 	[MT_KIND_EXIT] = {sizeof(struct mt_exit), {}, decode_whole},
 	[MT_KIND_SIGNAL] = {sizeof(struct mt_signal), {STRING(mt_signal, comm)}, decode_whole},
-	[MT_KIND_MAPPING] = {sizeof(struct mt_mapping),
-			     {STRING(mt_mapping, name)},
-			     decode_mapping},
+	[MT_KIND_MAPPING] = {sizeof(struct mt_mapping), {STRING(mt_mapping, name)}, decode_mapping},
 	[MT_KIND_SESSION] = {sizeof(struct mt_session),
 			     {STRING(mt_session, kernel), STRING(mt_session, arch),
 			      STRING(mt_session, target)},
@@ -243,7 +244,8 @@ static bool parts__fit(const struct mt_record *record)
 		uint32_t nr = ((const struct mt_faults *)record)->nr;
 
 		return nr >= 1 && nr <= MT_BATCH_FAULTS &&
-		       record->size_bytes == sizeof(struct mt_faults) + nr * sizeof(struct mt_fault);
+		       record->size_bytes ==
+			       sizeof(struct mt_faults) + nr * sizeof(struct mt_fault);
 	}
 	if (record->kind == MT_KIND_MMAP && record->flags & MT_CALL_FILE) {
 		const struct mt_mmap_file *mmap_file = (const struct mt_mmap_file *)record;
