@@ -166,7 +166,7 @@ size_t escape__unit(const char *s, unsigned int *columns)
 	*columns = 1;
 	if (!*s)
 		return 0;
-	if (s[0] == '\\' && s[1] == 'x' && strlen(s) >= 4) {
+	if (s[0] == '\\' && s[1] == 'x' && s[2] && s[3]) {
 		*columns = 4;
 		return 4;
 	}

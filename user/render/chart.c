@@ -77,27 +77,34 @@ void chart__log2(struct text *text, const char *title, const char *counted, cons
 	table__close(&table);
 }
 
+/* The columns before this moment, in whole ones; times that make no sense end at an edge. */
+static unsigned int columns_until(double t_s, const struct chart_series *series,
+				  unsigned int columns)
+{
+	double end_s = series->points[series->nr_points - 1].t_s;
+	double position = (t_s - series->start_s) / (end_s - series->start_s) * columns;
+
+	if (!(position > 0))
+		return 0;
+	return position < columns ? (unsigned int)position : columns;
+}
+
 /* For each column the greatest value of the points that it covers; NAN where none is known. */
 static void resample(const struct chart_series *series, double *values, unsigned int columns)
 {
-	double start = series->start_s, length, from;
-	unsigned int first, last;
+	size_t nr = series->nr_points;
+	unsigned int from, until = 0;
 
-	length = series->points[series->nr_points - 1].t_s - start;
 	for (unsigned int i = 0; i < columns; i++)
 		values[i] = NAN;
-	for (size_t p = 0; p < series->nr_points; p++) {
-		if (series->nr_points <= columns || !(length > 0)) {
-			first = last = (unsigned int)(p * columns / series->nr_points);
-			if (series->nr_points <= columns)
-				last = (unsigned int)((p + 1) * columns / series->nr_points) - 1;
-		} else {
-			from = p ? series->points[p - 1].t_s : start;
-			first = (unsigned int)fmax(0, (from - start) / length * columns);
-			last = (unsigned int)fmax(
-				0, ceil((series->points[p].t_s - start) / length * columns) - 1);
-		}
-		for (unsigned int i = first; i <= last && i < columns; i++)
+	for (size_t p = 0; p < nr; p++) {
+		from = until;
+		if (nr <= columns)
+			until = (unsigned int)((p + 1) * columns / nr);
+		else
+			until = columns_until(series->points[p].t_s, series, columns);
+		/* A point that ends within a column counts there, too. */
+		for (unsigned int i = from; i < columns && (i < until || i == from); i++)
 			values[i] = fmax(values[i], series->points[p].value);
 	}
 }

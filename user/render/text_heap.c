@@ -100,7 +100,7 @@ static void calls(struct text *text, const struct report_process *process)
 
 static struct unit_text bytes_unit(double value)
 {
-	return units__bytes((uint64_t)value);
+	return units__bytes(value < 0x1p64 ? (uint64_t)value : UINT64_MAX - 1);
 }
 
 static void timeline(struct text *text, const struct report_process *process, const char *label,

@@ -1,26 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <stdlib.h>
 
+#include "base/escape.h"
 #include "base/units.h"
 #include "render/chart.h"
 #include "render/sections.h"
 #include "render/table.h"
 
+/* What is around the name in a process's title. */
+#define TITLE_COLUMNS 22
+
 static void title(struct text *text, const struct report_process *process)
 {
 	char *comm = text__safe(text, process->comm);
+	char *fit = comm ? escape__fit(comm, text->width - TITLE_COLUMNS, text->opt->utf8) : NULL;
 
-	if (!comm)
+	free(comm);
+	if (!fit) {
+		text->err = text->err ? text->err : -ENOMEM;
 		return;
+	}
 	text__end(text);
 	text__style(text, STYLE_BOLD);
 	text__repeat(text, text__either(text, "━", "="), 2);
-	text__addf(text, " %s (pid %u) ", comm, process->pid);
+	text__addf(text, " %s (pid %u) ", fit, process->pid);
 	text__repeat(text, text__either(text, "━", "="),
 		     text->column < text->width ? text->width - text->column : 0);
 	text__style(text, STYLE_NONE);
 	text__end(text);
-	free(comm);
+	free(fit);
 }
 
 static void life(struct text *text, const struct report_process *process)
