@@ -173,9 +173,10 @@ char *map_alone(size_t nr_pages)
 	map = mmap(NULL, bytes + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		die("mmap");
-	map += page;
-	if (mprotect(map, bytes, PROT_READ | PROT_WRITE))
-		die("mprotect");
+	map = mmap(map + page, bytes, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (map == MAP_FAILED)
+		die("mmap");
 	/* A kernel without huge pages refuses the advice, and does not need it. */
 	if (madvise(map, bytes, MADV_NOHUGEPAGE) && errno != EINVAL)
 		die("madvise");
