@@ -53,6 +53,7 @@ static void test_ten_thousand_processes(void **state)
 	struct live *live = *state;
 	char path[128], text[256];
 	json_t *report, *result, *process;
+	int64_t minor;
 
 	workload = live__start_workload(live, "manyprocs --processes 10000 --parallel 4 --pages 4");
 	live__report_path(live, path, sizeof(path));
@@ -67,8 +68,10 @@ static void test_ten_thousand_processes(void **state)
 	assert_number(report, "loss.records", 0);
 	process = live__process(report, workload->pid);
 	assert_true(json_is_true(live__at(process, "check.ok")));
-	assert_number(process, "faults.minor",
-		      live__number(result, "minor") + live__number(result, "after"));
+	minor = live__number(result, "minor") + live__number(result, "after");
+	assert_number(result, "outside", 0);
+	assert_number(process, "check.kernel_minor", minor);
+	assert_number(process, "faults.minor", minor);
 	check_all_children(report, result);
 }
 

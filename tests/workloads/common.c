@@ -11,7 +11,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#if defined(__has_include) && __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#define HAVE_RSEQ
+#endif
+
 #define WARM_STACK_BYTES (96 * 1024)
+#define MAX_CODE_RANGES 16
 
 extern char __data_start[], _end[];
 
@@ -208,6 +214,57 @@ static __attribute__((noinline)) void warm_stack(void)
 		room[at] = 1;
 }
 
+static struct {
+	uintptr_t start, end;
+} code[MAX_CODE_RANGES];
+static size_t nr_code;
+
+/* All code of the program and its libraries, from /proc/self/maps. */
+static void find_code(void)
+{
+	char *at = proc_text, *after;
+	uintptr_t start, end;
+
+	read_proc("/proc/self/maps");
+	while (at && *at && nr_code < MAX_CODE_RANGES) {
+		start = strtoull(at, &after, 16);
+		end = strtoull(after + 1, &after, 16);
+		if (!strncmp(after, " r-xp", 5) && strchr(after, '/') &&
+		    strchr(after, '/') < strchr(after, '\n')) {
+			code[nr_code].start = start;
+			code[nr_code++].end = end;
+		}
+		at = strchr(at, '\n');
+		at = at ? at + 1 : NULL;
+	}
+}
+
+/*
+ * The kernel maps the neighbours of a page that faults, but not one that somebody else has locked
+ * at that moment: to be sure of a page is to touch it.
+ */
+static void warm_code(void)
+{
+	uintptr_t at;
+	size_t i;
+
+	for (i = 0; i < nr_code; i++)
+		for (at = code[i].start; at < code[i].end; at += page_bytes())
+			(void)*(volatile char *)at;
+}
+
+void warm_after_fork(void)
+{
+#ifdef HAVE_RSEQ
+	/* The kernel writes there when the thread is preempted, whenever that is. */
+	volatile char *rseq = (char *)__builtin_thread_pointer() + __rseq_offset;
+
+	if (__rseq_size)
+		rseq[offsetof(struct rseq, flags)] = rseq[offsetof(struct rseq, flags)];
+#endif
+	warm_code();
+}
+
 /* Reads and writes each page of the program's own data. */
 static void warm_data(void)
 {
@@ -227,6 +284,8 @@ static void warm(void)
 	struct rusage usage;
 
 	warm_stack();
+	find_code();
+	warm_code();
 	warm_data();
 	find_mapping(&usage, &start, &end);
 	status_bytes("VmStk:");
@@ -342,6 +401,7 @@ void workload__main(const struct workload *workload, int argc, char **argv)
 	workload->act();
 	getrusage(RUSAGE_SELF, &after);
 	/* A fork has left all of it to be copied on write: now, and not after the last count. */
+	warm_after_fork();
 	warm_data();
 	result__number("pid", (uint64_t)getpid());
 	add_rusage(&before, &after);

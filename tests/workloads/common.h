@@ -76,6 +76,9 @@ void find_mapping(const volatile void *address, uintptr_t *start, uintptr_t *end
 /* A value in kB of /proc/self/status ("VmStk:"), in bytes. */
 uint64_t status_bytes(const char *key);
 
+/* After a fork, in both: touches what it will use until its end without knowing. */
+void warm_after_fork(void);
+
 void add_rusage(const struct rusage *from, const struct rusage *to);
 
 #endif

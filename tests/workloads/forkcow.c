@@ -56,7 +56,7 @@ static void child_act(uint64_t nr)
 	struct rusage before, after;
 	int status = 0;
 
-	getrusage(RUSAGE_SELF, &after);
+	warm_after_fork();
 	child->pid = (int)syscall(SYS_getpid);
 	child->ppid = (int)syscall(SYS_getppid);
 	child->status = 0;
@@ -69,6 +69,7 @@ static void child_act(uint64_t nr)
 		generation(nr + 1);
 	else if (workload__rest())
 		exec_program(workload__rest());
+	warm_after_fork();
 	getrusage(RUSAGE_SELF, &after);
 	child->minor_in_all = after.ru_minflt;
 	child->major_in_all = after.ru_majflt;
