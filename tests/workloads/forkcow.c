@@ -57,6 +57,8 @@ static void child_act(uint64_t nr)
 	int status = 0;
 
 	warm_after_fork();
+	getrusage(RUSAGE_SELF, &after);
+	getrusage(RUSAGE_SELF, &before);
 	child->pid = (int)syscall(SYS_getpid);
 	child->ppid = (int)syscall(SYS_getppid);
 	child->status = 0;
@@ -70,6 +72,8 @@ static void child_act(uint64_t nr)
 	else if (workload__rest())
 		exec_program(workload__rest());
 	warm_after_fork();
+	/* The first time only to have its copy of the stack: the counts are read before written. */
+	getrusage(RUSAGE_SELF, &after);
 	getrusage(RUSAGE_SELF, &after);
 	child->minor_in_all = after.ru_minflt;
 	child->major_in_all = after.ru_majflt;
