@@ -134,7 +134,7 @@ static void decode_call(const struct mt_record *record, unsigned int i, struct e
 		.flt = flt__decode(&rec->flt),
 	};
 	call__decode_args(rec, &ev->call);
-	if (record->flags & MT_CALL_FILE) {
+	if (call == CALL_MMAP && record->flags & MT_CALL_FILE) {
 		const struct mt_file *file = &((const struct mt_mmap_file *)record)->file;
 
 		ev->call.has_file = true;
