@@ -139,7 +139,9 @@ static int order__compact(struct order *order, size_t first_left)
 	size_t left = order->runs.nr - first_left;
 	size_t end = 0;
 
-	memmove(order->runs.items, order->runs.items + first_left, left * sizeof(struct run));
+	if (first_left)
+		memmove(order->runs.items, order->runs.items + first_left,
+			left * sizeof(struct run));
 	order->runs.nr = left;
 	for (size_t i = 0; i < order->heap.nr; i++) {
 		struct run *run = array__push(&order->runs);
@@ -166,7 +168,8 @@ static int order__compact(struct order *order, size_t first_left)
 	return 0;
 }
 
-static int order__drain(struct order *order, uint64_t until_ns)
+/* Deliver what is dated last_ns or before. */
+static int order__drain(struct order *order, uint64_t last_ns)
 {
 	size_t i = 0;
 	int err = 0;
@@ -177,9 +180,9 @@ static int order__drain(struct order *order, uint64_t until_ns)
 		const struct run *top = order->heap.nr ? order->heap.items : NULL;
 		const struct run *next = i < order->runs.nr ? &order->runs.items[i] : NULL;
 
-		if (next && next->time_ns >= until_ns)
+		if (next && next->time_ns > last_ns)
 			next = NULL;
-		if (top && top->time_ns >= until_ns)
+		if (top && top->time_ns > last_ns)
 			top = NULL;
 		if (!top && !next)
 			break;
@@ -228,7 +231,7 @@ int order__push(struct order *order, const void *data, size_t size)
 		return 0;
 	}
 	if (record->kind == MT_KIND_WATERMARK)
-		return order__drain(order, record->time_ns);
+		return record->time_ns ? order__drain(order, record->time_ns - 1) : 0;
 	return order__keep(order, record);
 }
 
