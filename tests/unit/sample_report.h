@@ -120,6 +120,7 @@ static inline void sample__heap(struct report_process *process)
 	process->heap.failures = calloc(2, sizeof(*process->heap.failures));
 	process->heap.failures[0] = (struct report_failure){CALL_MMAP, ENOMEM, 2};
 	process->heap.failures[1] = (struct report_failure){CALL_MMAP, 4000, 1};
+	process->heap.call_size_log2[CALL_MMAP] = calloc(REPORT_CALL_SIZES, sizeof(uint64_t));
 	process->heap.call_size_log2[CALL_MMAP][12] = 30;
 	process->heap.call_size_log2[CALL_MMAP][13] = 7;
 	process->heap.nr_timeline = 2;

@@ -244,7 +244,9 @@ static struct place *faults__place(struct process *proc, uint64_t addr)
 static void faults__note_miss(struct process *proc, const struct pending *fault)
 {
 	proc->wants_snapshot = true;
-	if (proc->misses.nr < MAX_MISSES)
+	if (!proc->misses.items)
+		proc->misses.items = calloc(MAX_MISSES, sizeof(*proc->misses.items));
+	if (proc->misses.items && proc->misses.nr < MAX_MISSES)
 		proc->misses.items[proc->misses.nr++] = (struct miss){
 			.addr = fault->addr,
 			.fresh = fault->fresh,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The heap: the program break plus the anonymous private memory that is not a stack. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/array.h"
 #include "model/process.h"
@@ -62,11 +63,19 @@ static uint64_t call__bytes(const struct process *proc, const struct event_call 
 	return (size + PAGE_MASK) & ~PAGE_MASK;
 }
 
-static unsigned int log2_slot(uint64_t bytes)
+static int call__note_size(uint64_t **size_log2, uint64_t bytes)
 {
-	unsigned int slot = bytes ? 63 - __builtin_clzll(bytes) : 0;
+	unsigned int slot;
 
-	return slot < 48 ? slot : 47;
+	if (!bytes)
+		return 0;
+	if (!*size_log2)
+		*size_log2 = calloc(CALL_SIZE_SLOTS, sizeof(**size_log2));
+	if (!*size_log2)
+		return -ENOMEM;
+	slot = 63 - __builtin_clzll(bytes);
+	(*size_log2)[slot < CALL_SIZE_SLOTS ? slot : CALL_SIZE_SLOTS - 1]++;
+	return 0;
 }
 
 int heap__take_call(struct process *proc, const struct event_call *call)
@@ -81,7 +90,12 @@ int heap__take_call(struct process *proc, const struct event_call *call)
 	}
 	bytes = call__bytes(proc, call);
 	heap->calls[call->call].bytes += bytes;
-	if (bytes)
-		heap->calls[call->call].size_log2[log2_slot(bytes)]++;
-	return 0;
+	return call__note_size(&heap->calls[call->call].size_log2, bytes);
+}
+
+void heap__release(struct heap *heap)
+{
+	for (int i = 0; i < NR_CALLS; i++)
+		free(heap->calls[i].size_log2);
+	array__free(&heap->failures);
 }

@@ -161,6 +161,7 @@ int mirror__unmap(struct mirror *mirror, uint64_t start, uint64_t end)
 	size_t first, last;
 	int err;
 
+	start &= ~PAGE_MASK;
 	end = page__up(end);
 	if (start >= end)
 		return 0;
@@ -202,6 +203,7 @@ int mirror__map(struct mirror *mirror, const struct vma *vma)
 	size_t at;
 	int err;
 
+	new.start &= ~PAGE_MASK;
 	new.end = page__up(new.end);
 	err = new.start < new.end ? mirror__unmap(mirror, new.start, new.end) : -EINVAL;
 	if (!err) {
@@ -224,6 +226,7 @@ int mirror__protect(struct mirror *mirror, uint64_t start, uint64_t end, uint8_t
 	size_t first, last;
 	int err;
 
+	start &= ~PAGE_MASK;
 	end = page__up(end);
 	if (start >= end)
 		return 0;
@@ -246,12 +249,44 @@ int mirror__guard(struct mirror *mirror, uint64_t start, uint64_t end, bool guar
 	size_t first, last;
 	int err;
 
+	start &= ~PAGE_MASK;
 	end = page__up(end);
 	if (start >= end)
 		return 0;
 	err = mirror__isolate(mirror, start, end, &first, &last);
 	for (size_t i = first; !err && i < last; i++)
 		mirror->items[i].guard = guard;
+	return err;
+}
+
+/* A whole range, of one mapping or several (Linux 6.17), as it is, by delta bytes. */
+static int mirror__move(struct mirror *mirror, uint64_t start, uint64_t end, uint64_t delta,
+			bool keep_old)
+{
+	const struct vma *vma = mirror__find_above(mirror, start);
+	int err = 0;
+
+	while (!err && vma && vma->start < end) {
+		struct vma moved = *vma;
+
+		if (moved.start < start) {
+			moved.offset += start - moved.start;
+			moved.start = start;
+		}
+		moved.end = moved.end < end ? moved.end : end;
+		start = moved.end;
+		name__hold(moved.name);
+		if (!keep_old)
+			err = mirror__unmap(mirror, moved.start, moved.end);
+		if (err) {
+			name__put(moved.name);
+			return err;
+		}
+		moved.start += delta;
+		moved.end += delta;
+		err = mirror__map(mirror, &moved);
+		vma = mirror__find_above(mirror, start);
+	}
 	return err;
 }
 
@@ -262,8 +297,14 @@ int mirror__remap(struct mirror *mirror, uint64_t old_start, uint64_t old_size, 
 	struct vma moved;
 	int err = 0;
 
+	if (new_start == old_start && new_size <= old_size)
+		return mirror__unmap(mirror, old_start + new_size, old_start + old_size);
+	if (new_size == old_size)
+		return mirror__move(mirror, old_start, old_start + old_size, new_start - old_start,
+				    keep_old);
 	if (!old)
 		return 0;
+	/* A change of size is granted within one mapping only. */
 	moved = *old;
 	moved.offset += old_start - old->start;
 	moved.start = new_start;

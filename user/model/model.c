@@ -15,6 +15,8 @@
 
 /* Beyond so many processes those that ended keep their counts, but not their address space. */
 #define MAX_WHOLE_ENDED 256
+/* And beyond so many the smaller half of those that ended is kept as a sum. */
+#define MAX_LISTED 16384
 
 int model__new(struct model **ret)
 {
@@ -351,6 +353,64 @@ static int take_sample(struct model *model, const struct event *ev)
 	return 0;
 }
 
+static int by_faults(const void *a, const void *b)
+{
+	const struct faults *fa = &(*(struct process *const *)a)->faults;
+	const struct faults *fb = &(*(struct process *const *)b)->faults;
+	uint64_t ta = fa->minor + fa->major, tb = fb->minor + fb->major;
+
+	return (ta > tb) - (ta < tb);
+}
+
+static void model__fold(struct model *model, struct process *proc)
+{
+	struct model_folded *folded = &model->folded;
+	struct process *in_table;
+
+	folded->processes++;
+	folded->minor += proc->faults.minor;
+	folded->major += proc->faults.major;
+	folded->hits += proc->stack.hits_total;
+	folded->failed_checks += proc->check.unexplained != 0;
+	HASH_FIND(hh, model->by_pid, &proc->pid, sizeof(proc->pid), in_table);
+	if (in_table == proc)
+		HASH_DELETE(hh, model->by_pid, proc);
+	if (model->hit == proc)
+		model->hit = NULL;
+	process__free(proc);
+}
+
+/* Fold the smaller half of the retired processes. */
+static int model__fold_small(struct model *model)
+{
+	struct process **retired, **link = &model->first;
+	size_t nr = 0;
+
+	retired = calloc(model->nr_processes, sizeof(struct process *));
+	if (!retired)
+		return -ENOMEM;
+	for (struct process *proc = model->first; proc; proc = proc->next)
+		if (proc->retired)
+			retired[nr++] = proc;
+	qsort(retired, nr, sizeof(struct process *), by_faults);
+	for (size_t i = 0; i < nr / 2; i++)
+		retired[i]->folding = true;
+	free(retired);
+	while (*link) {
+		struct process *proc = *link;
+
+		if (!proc->folding) {
+			link = &proc->next;
+			continue;
+		}
+		*link = proc->next;
+		model->nr_processes--;
+		model__fold(model, proc);
+	}
+	model->last_link = link;
+	return 0;
+}
+
 /* A fault that was counted as minor may turn out major, or none, after the tick. */
 static uint64_t since(uint64_t now, uint64_t *seen)
 {
@@ -394,6 +454,8 @@ static int model__tick(struct model *model, uint64_t time_ns)
 	}
 	model->current.nr = left;
 	model->session.last_tick_ns = time_ns;
+	if (!err && model->nr_processes > MAX_LISTED && left < MAX_LISTED / 2)
+		err = model__fold_small(model);
 	return err;
 }
 

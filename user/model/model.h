@@ -22,13 +22,23 @@ struct model_session {
 	enum mt_ended_by ended_by;
 };
 
+/* Processes that ended and are no longer listed one by one: their sums. */
+struct model_folded {
+	uint64_t processes;
+	uint64_t minor;
+	uint64_t major;
+	uint64_t hits;
+	uint64_t failed_checks;
+};
+
 struct model {
 	struct model_session session;
 	struct names *names;
 	struct process *by_pid; /* the process that has the pid now */
 	struct process *first;	/* all, in the order of appearance */
 	struct process **last_link;
-	size_t nr_processes;
+	size_t nr_processes; /* of them */
+	struct model_folded folded;
 	/* Running, or ended since the last tick: what an interval is about. */
 	struct {
 		struct process **items;

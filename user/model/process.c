@@ -52,7 +52,8 @@ void process__free(struct process *proc)
 	}
 	pages__release(&proc->faults.pages);
 	array__free(&proc->timeline);
-	array__free(&proc->heap.failures);
+	heap__release(&proc->heap);
+	free(proc->misses.items);
 	array__free(&proc->stack.hits);
 	free(proc->exe);
 	free(proc);

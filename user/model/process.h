@@ -117,6 +117,9 @@ struct failure {
 	uint64_t count;
 };
 
+/* Calls by size: slot i counts those of [2^i, 2^(i+1)) bytes. */
+#define CALL_SIZE_SLOTS 48
+
 struct heap {
 	uint64_t start_brk; /* 0: not known */
 	uint64_t brk;
@@ -129,7 +132,7 @@ struct heap {
 		uint64_t count;
 		uint64_t failed;
 		uint64_t bytes;
-		uint64_t size_log2[48];
+		uint64_t *size_log2; /* CALL_SIZE_SLOTS of them; NULL: none yet */
 	} calls[NR_CALLS];
 	struct {
 		struct failure *items;
@@ -209,7 +212,7 @@ struct process {
 	struct timeline timeline;
 	struct interval interval;
 	struct {
-		struct miss items[MAX_MISSES];
+		struct miss *items; /* NULL: none yet; else room for MAX_MISSES */
 		unsigned int nr;
 	} misses;
 
@@ -221,6 +224,7 @@ struct process {
 	struct process *next; /* of all, in the order of appearance */
 	bool end_ticked;      /* its last interval is closed */
 	bool retired;	      /* the mirror is gone */
+	bool folding;   /* about to become part of a sum */
 };
 
 struct process *process__new(uint32_t pid); /* NULL without memory */
@@ -261,6 +265,7 @@ int heap__take_call(struct process *proc, const struct event_call *call);
 uint64_t heap__bytes(const struct process *proc);
 uint64_t heap__brk_bytes(const struct process *proc);
 void heap__note_level(struct process *proc);
+void heap__release(struct heap *heap);
 
 /* space.c: the address space */
 int space__take_call(struct process *proc, const struct event *ev, struct names *names);

@@ -139,7 +139,23 @@ static json_t *loss(struct json *json, const struct report *report)
 		json__set(json, by_cause, report->loss.by_cause[i].cause,
 			  json__count(report->loss.by_cause[i].count));
 	json__set(json, o, "by_cause", by_cause);
+	json__set(json, o, "delivered", json__count(report->loss.delivered));
 	json__set(json, o, "fault_weight_max", json__count(report->loss.fault_weight_max));
+	return o;
+}
+
+static json_t *folded(struct json *json, const struct report *report)
+{
+	json_t *o;
+
+	if (!report->folded.processes)
+		return json_null();
+	o = json_object();
+	json__set(json, o, "processes", json__count(report->folded.processes));
+	json__set(json, o, "minor", json__count(report->folded.minor));
+	json__set(json, o, "major", json__count(report->folded.major));
+	json__set(json, o, "stack_hits", json__count(report->folded.hits));
+	json__set(json, o, "failed_checks", json__count(report->folded.failed_checks));
 	return o;
 }
 
@@ -171,7 +187,7 @@ int render_json__report(const struct report *report, const struct render_options
 		json_t *(*build)(struct json *json, const struct report *report);
 	} parts[] = {
 		{"{\"memtrace\":", about},  {",\n\"host\":", host}, {",\n\"session\":", session},
-		{",\n\"probes\":", probes}, {",\n\"loss\":", loss},
+		{",\n\"probes\":", probes}, {",\n\"loss\":", loss},   {",\n\"folded\":", folded},
 	};
 	struct json json = {.top = opt->top};
 

@@ -147,10 +147,9 @@ void section__heap(struct text *text, const struct report_process *process)
 	timeline(text, process, "RSS", true);
 	calls(text, process);
 	for (int i = 0; i < NR_CALLS; i++) {
-		if (i != CALL_MMAP && !text->opt->verbose)
+		if (!process->heap.call_size_log2[i] || (i != CALL_MMAP && !text->opt->verbose))
 			continue;
 		chart__log2(text, i == CALL_MMAP ? "mmap, bytes" : mem_call__name((enum mem_call)i),
-			    "calls", process->heap.call_size_log2[i],
-			    LENGTH(process->heap.call_size_log2[i]));
+			    "calls", process->heap.call_size_log2[i], REPORT_CALL_SIZES);
 	}
 }

@@ -78,7 +78,8 @@ static void header_host(struct text *text, const struct report *report)
 
 static void header_seen(struct text *text, const struct report *report)
 {
-	uint64_t minor = 0, major = 0, hits = 0;
+	uint64_t minor = report->folded.minor, major = report->folded.major;
+	uint64_t nr = report->nr_processes + report->folded.processes, hits = report->folded.hits;
 
 	for (size_t i = 0; i < report->nr_processes; i++) {
 		minor += report->processes[i].faults.minor;
@@ -87,7 +88,7 @@ static void header_seen(struct text *text, const struct report *report)
 	}
 	header_linef(text, "seen",
 		     "%s process%s, %s minor fault%s, %s major fault%s, %s stack-limit hit%s",
-		     units__count(report->nr_processes).s, report->nr_processes == 1 ? "" : "es",
+		     units__count(nr).s, nr == 1 ? "" : "es",
 		     units__count(minor).s, text__plural(minor), units__count(major).s,
 		     text__plural(major), units__count(hits).s, text__plural(hits));
 }
@@ -238,8 +239,9 @@ static void summary_row(struct table *table, const struct report_process *proces
 /* What the rows that are not shown would have said must not be missed. */
 static void summary_rest(struct text *text, const struct report *report, size_t shown)
 {
-	uint64_t faults = 0, hits = 0, failed = 0;
-	size_t nr = report->nr_processes - shown;
+	uint64_t faults = report->folded.minor + report->folded.major;
+	uint64_t hits = report->folded.hits, failed = report->folded.failed_checks;
+	uint64_t nr = report->nr_processes + report->folded.processes - shown;
 
 	for (size_t i = shown; i < report->nr_processes; i++) {
 		faults += report->processes[i].faults.total;

@@ -11,6 +11,8 @@
 #include "report/process.h"
 #include "report/report.h"
 
+_Static_assert(REPORT_CALL_SIZES == CALL_SIZE_SLOTS, "one histogram");
+
 static double since_start(const struct model *model, uint64_t time_ns)
 {
 	return (double)(int64_t)(time_ns - model->session.start_ns) / NSEC_PER_SEC;
@@ -242,8 +244,13 @@ static int build_heap(const struct process *proc, struct report_process *row)
 		row->heap.calls[i].count = heap->calls[i].count;
 		row->heap.calls[i].failed = heap->calls[i].failed;
 		row->heap.calls[i].bytes = heap->calls[i].bytes;
+		if (!heap->calls[i].size_log2)
+			continue;
+		row->heap.call_size_log2[i] = calloc(REPORT_CALL_SIZES, sizeof(uint64_t));
+		if (!row->heap.call_size_log2[i])
+			return -ENOMEM;
 		memcpy(row->heap.call_size_log2[i], heap->calls[i].size_log2,
-		       sizeof(row->heap.call_size_log2[i]));
+		       REPORT_CALL_SIZES * sizeof(uint64_t));
 	}
 	row->heap.failures = calloc(heap->failures.nr + 1, sizeof(*row->heap.failures));
 	if (!row->heap.failures)

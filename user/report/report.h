@@ -98,6 +98,8 @@ struct report_check {
 	bool ok;
 };
 
+#define REPORT_CALL_SIZES 48
+
 struct report_process {
 	uint32_t pid;
 	uint32_t ppid;
@@ -138,7 +140,8 @@ struct report_process {
 		struct report_call calls[NR_CALLS];
 		struct report_failure *failures;
 		size_t nr_failures;
-		uint64_t call_size_log2[NR_CALLS][48]; /* calls by size in bytes: [2^i, 2^(i+1)) */
+		/* REPORT_CALL_SIZES of them, calls by size in bytes: [2^i, 2^(i+1)); NULL: no such call. */
+		uint64_t *call_size_log2[NR_CALLS];
 		struct report_heap_point *timeline;
 		size_t nr_timeline;
 	} heap;
@@ -197,6 +200,14 @@ struct report {
 	} loss;
 	struct report_process *processes; /* most faults first */
 	size_t nr_processes;
+	/* Processes that ended long ago, with few faults, of a very long list. */
+	struct {
+		uint64_t processes;
+		uint64_t minor;
+		uint64_t major;
+		uint64_t hits; /* stack-limit hits */
+		uint64_t failed_checks;
+	} folded;
 };
 
 /* A line of the live view: one process in one interval. */
