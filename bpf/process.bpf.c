@@ -161,6 +161,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	rec->exit_code = last ? BPF_CORE_READ(task, group_leader, exit_code) : task->exit_code;
 	rec->pad = 0;
 	rec->max_rss_bytes = BPF_CORE_READ(task, signal, maxrss) << 12;
+	bpf_get_current_comm(rec->comm, sizeof(rec->comm));
 	record__submit(rec);
 	return 0;
 }

@@ -162,6 +162,7 @@ struct mt_exit {
 			  */
 	__u32 pad;
 	__u64 max_rss_bytes; /* of the process; 0: not known */
+	char comm[MT_COMM_BYTES]; /* of the thread */
 };
 
 /* MT_KIND_SIGNAL: SIGSEGV or SIGBUS that the kernel raises for a bad access, in that thread. */
@@ -298,7 +299,7 @@ _Static_assert(sizeof(struct mt_call) == 88, "record ABI");
 _Static_assert(sizeof(struct mt_mmap_file) == 168, "record ABI");
 _Static_assert(sizeof(struct mt_fork) == 56, "record ABI");
 _Static_assert(sizeof(struct mt_exec) == 360, "record ABI");
-_Static_assert(sizeof(struct mt_exit) == 48, "record ABI");
+_Static_assert(sizeof(struct mt_exit) == 64, "record ABI");
 _Static_assert(sizeof(struct mt_signal) == 128, "record ABI");
 _Static_assert(sizeof(struct mt_mapping) == 328, "record ABI");
 _Static_assert(sizeof(struct mt_session) == 312, "record ABI");

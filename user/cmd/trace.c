@@ -82,6 +82,10 @@ static int run__check_pids(struct run *run)
 		if (err == -EINVAL)
 			return error__set(&run->error, EINVAL,
 					  "%u is a thread; give the pid of its process", pid);
+		if (err == -ENODATA)
+			return error__set(&run->error, EINVAL,
+					  "%u is a kernel thread, which has no memory of its own",
+					  pid);
 		if (err)
 			return error__set(&run->error, ESRCH, "no process with pid %u", pid);
 		if (pid == (uint32_t)getpid())

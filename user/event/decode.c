@@ -197,7 +197,7 @@ static const struct kind kinds[] = {
 	[MT_KIND_EXEC] = {sizeof(struct mt_exec),
 			  {STRING(mt_exec, comm), STRING(mt_exec, path)},
 			  decode_whole},
-	[MT_KIND_EXIT] = {sizeof(struct mt_exit), {}, decode_whole},
+	[MT_KIND_EXIT] = {sizeof(struct mt_exit), {STRING(mt_exit, comm)}, decode_whole},
 	[MT_KIND_SIGNAL] = {sizeof(struct mt_signal), {STRING(mt_signal, comm)}, decode_whole},
 	[MT_KIND_MAPPING] = {sizeof(struct mt_mapping), {STRING(mt_mapping, name)}, decode_mapping},
 	[MT_KIND_SESSION] = {sizeof(struct mt_session),

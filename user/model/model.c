@@ -269,6 +269,10 @@ static int take_exit(struct model *model, const struct event *ev)
 		return err;
 	faults__settle(proc, subject.thread, flt__of(&ev->exit->flt), FLT_UNCAUSED,
 		       &model->lost_unexplained);
+	memcpy(subject.thread->comm, ev->exit->comm, sizeof(subject.thread->comm));
+	/* A program may have named itself since; of one that was gone at first sight it is all. */
+	if (ev->tid == ev->tgid)
+		memcpy(proc->comm, ev->exit->comm, sizeof(proc->comm));
 	process__end_thread(proc, subject.thread);
 	if (!(ev->flags & MT_EXIT_GROUP))
 		return 0;

@@ -41,15 +41,22 @@ static ssize_t procfs__read(const char *path, char *text, size_t size)
 int procfs__check_process(uint32_t pid)
 {
 	FILE *status __fclose = procfs__fopen(pid, "status");
-	char line[256];
-	unsigned int tgid;
+	bool has_memory = false;
+	unsigned int tgid = 0;
+	char line[256], state = 0;
 
 	if (!status)
 		return errno == ENOENT ? -ESRCH : -errno;
-	while (fgets(line, sizeof(line), status))
-		if (sscanf(line, "Tgid: %u", &tgid) == 1)
-			return tgid == pid ? 0 : -EINVAL;
-	return -ESRCH;
+	while (fgets(line, sizeof(line), status)) {
+		sscanf(line, "Tgid: %u", &tgid);
+		sscanf(line, "State: %c", &state);
+		has_memory |= !strncmp(line, "VmSize:", 7);
+	}
+	if (!tgid || state == 'Z' || state == 'X')
+		return -ESRCH;
+	if (tgid != pid)
+		return -EINVAL;
+	return has_memory ? 0 : -ENODATA;
 }
 
 static void record__set(struct mt_record *hdr, uint16_t kind, size_t size, uint64_t time_ns,

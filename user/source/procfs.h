@@ -11,7 +11,10 @@
 
 #include "source/source.h"
 
-/* Does this process exist (and is it a process, not a thread)? 0, -ESRCH, -EINVAL for a thread. */
+/*
+ * Is this a process that can be traced? 0; -ESRCH: it does not exist, or is a zombie; -EINVAL: it
+ * is a thread; -ENODATA: a kernel thread, which has no address space.
+ */
 int procfs__check_process(uint32_t pid);
 
 /* MT_KIND_PROCESS, dated time_ns. flags: MT_PROCESS_*. */
