@@ -12,18 +12,20 @@
 #include "model/name.h"
 #include "model/process.h"
 
-static struct place_key vma__key(const struct vma *vma)
+static struct place_key vma__key(const struct process *proc, const struct vma *vma)
 {
 	return (struct place_key){
 		/* Names are pointers, hence even; origins are made odd. */
 		.of = vma->name ? (uint64_t)(uintptr_t)vma->name : vma->origin << 1 | 1,
 		.region = vma->region,
+		/* What is not known of a program may become known in the next. */
+		.program = vma->region == REGION_OTHER ? 0 : proc->nr_execs,
 	};
 }
 
 static struct place *place__get(struct process *proc, const struct vma *vma)
 {
-	struct place_key key = vma__key(vma);
+	struct place_key key = vma__key(proc, vma);
 	struct place *place;
 
 	HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);
@@ -71,7 +73,7 @@ void places__measure(struct process *proc)
 		place->mapped = false;
 	for (size_t i = 0; i < proc->mirror.nr; i++) {
 		const struct vma *vma = &proc->mirror.items[i];
-		struct place_key key = vma__key(vma);
+		struct place_key key = vma__key(proc, vma);
 
 		HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);
 		if (!place)
@@ -79,8 +81,11 @@ void places__measure(struct process *proc)
 		if (!place->mapped) {
 			place->mapped = true;
 			place->mapped_bytes = 0;
+			place->pages_touched = 0;
 			place->start = vma->start;
 		}
+		place->pages_touched +=
+			pages__count_range(&proc->faults.pages, vma->start, vma->end);
 		place->mapped_bytes += vma->end - vma->start;
 	}
 }
@@ -213,9 +218,14 @@ void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
 		thread->flt = flt;
 		return;
 	}
-	/* Read from /proc just before the last record was made: it knows less. */
-	if ((int32_t)min < 0 || (int32_t)maj < 0)
+	/* What was read from /proc knew of later faults than this record does. */
+	if ((int32_t)min < 0 || (int32_t)maj < 0) {
+		if (thread->flt_from_proc)
+			thread->flt = flt;
+		thread->flt_from_proc = false;
 		return;
+	}
+	thread->flt_from_proc = false;
 	check->kernel_minor += min;
 	check->kernel_major += maj;
 	thread->flt = flt;

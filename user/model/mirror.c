@@ -87,6 +87,19 @@ struct vma *mirror__find_above(struct mirror *mirror, uint64_t addr)
 	return i < mirror->nr ? &mirror->items[i] : NULL;
 }
 
+bool mirror__text_below(const struct mirror *mirror, uint64_t addr, const struct name *name)
+{
+	for (size_t i = mirror__index(mirror, addr); i-- > 0;) {
+		const struct vma *vma = &mirror->items[i];
+
+		if (!name || vma->name != name)
+			return false;
+		if (vma->region == REGION_TEXT)
+			return true;
+	}
+	return false;
+}
+
 struct vma *mirror__find(struct mirror *mirror, uint64_t addr)
 {
 	const struct vma *hit = mirror->hit < mirror->nr ? &mirror->items[mirror->hit] : NULL;
@@ -236,9 +249,6 @@ int mirror__protect(struct mirror *mirror, uint64_t start, uint64_t end, uint8_t
 
 		mirror->anon_bytes -= vma__anon_bytes(vma);
 		vma->prot = prot;
-		/* A read-only part of a program that becomes writable is its data. */
-		if (vma->region == REGION_FILE && !vma->shared && prot & PROT_WRITE)
-			vma->region = REGION_DATA;
 		mirror->anon_bytes += vma__anon_bytes(vma);
 	}
 	return err;

@@ -49,6 +49,8 @@ int mirror__copy(struct mirror *to, const struct mirror *from); /* places are no
 
 /* The mapping that holds addr, or NULL. Valid until the next change. */
 struct vma *mirror__find(struct mirror *mirror, uint64_t addr);
+/* Is this file mapped executable directly below addr? So a program's data lies above its text. */
+bool mirror__text_below(const struct mirror *mirror, uint64_t addr, const struct name *name);
 /* The first mapping that ends above addr, or NULL. */
 struct vma *mirror__find_above(struct mirror *mirror, uint64_t addr);
 

@@ -336,14 +336,22 @@ static int take_process(struct model *model, const struct event *ev)
 static int take_thread(struct model *model, const struct event *ev)
 {
 	struct subject subject;
+	struct thread *thread;
 	int err = model__subject(model, ev, &subject);
 
 	if (err)
 		return err;
-	memcpy(subject.thread->comm, ev->thread->comm, sizeof(subject.thread->comm));
-	faults__settle(subject.proc, subject.thread, flt__of(&ev->thread->flt), FLT_UNCAUSED,
-		       &model->lost_unexplained);
+	thread = subject.thread;
+	memcpy(thread->comm, ev->thread->comm, sizeof(thread->comm));
 	space__note_sp(subject.proc, ev->thread->sp);
+	if (thread->flt_known) {
+		faults__settle(subject.proc, thread, flt__of(&ev->thread->flt), FLT_UNCAUSED,
+			       &model->lost_unexplained);
+	} else {
+		thread->flt_known = true;
+		thread->flt_from_proc = true;
+		thread->flt = flt__of(&ev->thread->flt);
+	}
 	return 0;
 }
 

@@ -85,6 +85,39 @@ void pages__clear_range(struct pages *pages, uint64_t start, uint64_t end)
 	}
 }
 
+static uint64_t slice__count_range(const struct slice *slice, uint64_t start, uint64_t end)
+{
+	uint64_t base = slice->index << SLICE_SHIFT, nr = 0;
+	uint64_t addr = start > base ? start : base;
+
+	if (start <= base && end - base >= SLICE_BYTES)
+		return slice__touched(slice);
+	for (; addr < end && addr - base < SLICE_BYTES; addr += 1 << PAGE_SHIFT)
+		nr += slice->touched[page__of(addr) / 64] >> page__of(addr) % 64 & 1;
+	return nr;
+}
+
+uint64_t pages__count_range(struct pages *pages, uint64_t start, uint64_t end)
+{
+	uint64_t first = start >> SLICE_SHIFT, last = (end - 1) >> SLICE_SHIFT, nr = 0;
+	struct slice *slice, *next;
+
+	if (start >= end)
+		return 0;
+	if (last - first > HASH_COUNT(pages->slices)) {
+		HASH_ITER(hh, pages->slices, slice, next)
+			if (slice->index >= first && slice->index <= last)
+				nr += slice__count_range(slice, start, end);
+		return nr;
+	}
+	for (uint64_t index = first; index <= last; index++) {
+		slice = pages__find(pages, index);
+		if (slice)
+			nr += slice__count_range(slice, start, end);
+	}
+	return nr;
+}
+
 unsigned int slice__touched(const struct slice *slice)
 {
 	unsigned int nr = 0;

@@ -31,6 +31,8 @@ struct slice *pages__fault(struct pages *pages, uint64_t addr, bool *fresh);
 void pages__undo(struct slice *slice, uint64_t addr, bool was_fresh);
 /* Forget which pages of a range were touched: something else is mapped there now. */
 void pages__clear_range(struct pages *pages, uint64_t start, uint64_t end);
+/* Touched pages of a range. */
+uint64_t pages__count_range(struct pages *pages, uint64_t start, uint64_t end);
 unsigned int slice__touched(const struct slice *slice);
 void pages__release(struct pages *pages);
 

@@ -18,7 +18,8 @@ struct names;
 
 struct place_key {
 	uint64_t of; /* the name's address for files, the origin for the rest */
-	uint64_t region;
+	uint32_t region;
+	uint32_t program; /* counts execs: another program's libc is another place */
 };
 
 /* Where faults are counted: an mmap call's memory, a file's text, the heap, the stack. */
@@ -31,7 +32,7 @@ struct place {
 	bool mapped;	       /* set by places__measure() */
 	uint64_t faults;
 	uint64_t major;
-	uint64_t pages_touched;
+	uint64_t pages_touched; /* distinct, in what is mapped; see places__measure() */
 	uint64_t last_page;
 	int64_t last_stride;
 	uint64_t steps_up;
@@ -60,6 +61,7 @@ struct thread {
 	char comm[MT_COMM_BYTES];
 	bool exited;
 	bool flt_known;
+	bool flt_from_proc; /* read from /proc, perhaps a while after the time it is dated */
 	struct flt flt; /* the kernel's counters, as last seen */
 	/* Counted without an exception, in a call that goes on: its end says whether it populates.
 	 */
@@ -200,6 +202,7 @@ struct process {
 	bool ended;
 	uint64_t end_ns;
 	uint32_t exit_code; /* as wait(2) reports it */
+	uint32_t nr_execs;
 	bool memory_locked; /* mlockall(MCL_FUTURE): each new mapping is populated */
 	bool wants_snapshot;
 

@@ -28,25 +28,28 @@ static bool follows_data(struct process *proc, uint64_t start)
 	return below && below->region == REGION_DATA;
 }
 
-static enum region file__region(uint32_t prot, bool shared, bool shmem)
+/* vma: all but its region is filled in. */
+static enum region file__region(const struct process *proc, const struct vma *vma, bool shmem)
 {
-	if (shared && shmem)
+	if (vma->shared && shmem)
 		return REGION_SHMEM;
-	if (prot & PROT_EXEC)
+	if (vma->prot & PROT_EXEC)
 		return REGION_TEXT;
-	if (!shared && prot & PROT_WRITE)
+	/* A program's or library's data, not a file that a program maps to work on a copy. */
+	if (!vma->shared && vma->prot & PROT_WRITE &&
+	    mirror__text_below(&proc->mirror, vma->start, vma->name))
 		return REGION_DATA;
 	return REGION_FILE;
 }
 
-static enum region call__region(struct process *proc, const struct event *ev)
+static enum region call__region(struct process *proc, const struct event *ev,
+				const struct vma *vma)
 {
 	const struct event_call *call = &ev->call;
-	bool shared = (call->flags & MAP_TYPE) != MAP_PRIVATE;
 
 	if (call->has_file)
-		return file__region(call->prot, shared, ev->flags & MT_CALL_SHMEM);
-	if (shared)
+		return file__region(proc, vma, ev->flags & MT_CALL_SHMEM);
+	if (vma->shared)
 		return REGION_SHMEM;
 	if (call->flags & MAP_STACK)
 		return REGION_THREAD_STACK;
@@ -64,13 +67,13 @@ static int space__mmap(struct process *proc, const struct event *ev, struct name
 		.offset = call->offset,
 		.origin = mirror__new_origin(&proc->mirror),
 		.prot = call->prot,
-		.region = call__region(proc, ev),
 		.shared = (call->flags & MAP_TYPE) != MAP_PRIVATE,
 	};
 
 	if (call->has_file && *call->name)
 		vma.name =
 			names__get(names, call->dev_major, call->dev_minor, call->ino, call->name);
+	vma.region = call__region(proc, ev, &vma);
 	pages__clear_range(&proc->faults.pages, vma.start, page__up(vma.end));
 	return mirror__map(&proc->mirror, &vma);
 }
@@ -166,10 +169,9 @@ int space__take_call(struct process *proc, const struct event *ev, struct names 
 	return ev->call.err ? 0 : take[ev->call.call](proc, ev, names);
 }
 
-static enum region mapping__region(struct process *proc, const struct event *ev)
+static enum region mapping__region(struct process *proc, const struct event *ev,
+				   const struct vma *vma)
 {
-	const struct event_mapping *mapping = &ev->mapping;
-
 	if (ev->flags & MT_MAPPING_HEAP)
 		return REGION_HEAP;
 	if (ev->flags & MT_MAPPING_STACK)
@@ -177,10 +179,10 @@ static enum region mapping__region(struct process *proc, const struct event *ev)
 	if (ev->flags & MT_MAPPING_VDSO)
 		return REGION_VDSO;
 	if (!(ev->flags & MT_MAPPING_ANON))
-		return file__region(mapping->prot, mapping->shared, ev->flags & MT_MAPPING_SHMEM);
-	if (mapping->shared)
+		return file__region(proc, vma, ev->flags & MT_MAPPING_SHMEM);
+	if (vma->shared)
 		return REGION_SHMEM;
-	return follows_data(proc, mapping->start) ? REGION_BSS : REGION_ANON;
+	return follows_data(proc, vma->start) ? REGION_BSS : REGION_ANON;
 }
 
 /* A new snapshot does not make new mappings of those that were known. */
@@ -233,7 +235,6 @@ int space__take_mapping(struct process *proc, const struct event *ev, struct nam
 		.end = mapping->end,
 		.offset = mapping->offset,
 		.prot = mapping->prot,
-		.region = mapping__region(proc, ev),
 		.shared = mapping->shared,
 	};
 	int err;
@@ -243,6 +244,7 @@ int space__take_mapping(struct process *proc, const struct event *ev, struct nam
 	if (!(ev->flags & MT_MAPPING_ANON) && *mapping->name)
 		vma.name = names__get(names, mapping->dev_major, mapping->dev_minor, mapping->ino,
 				      mapping->name);
+	vma.region = mapping__region(proc, ev, &vma);
 	mapping__inherit(proc, &vma);
 	mapping__note_special(proc, &vma);
 	err = mirror__map(&proc->mirror, &vma);
@@ -256,6 +258,7 @@ void space__exec(struct process *proc, const struct mt_exec *exec)
 	mirror__clear(&proc->mirror);
 	mirror__clear(&proc->previous);
 	pages__clear_range(&proc->faults.pages, 0, UINT64_MAX);
+	proc->nr_execs++;
 	proc->memory_locked = false;
 	proc->heap.start_brk = exec->start_brk;
 	proc->heap.brk = exec->brk;
