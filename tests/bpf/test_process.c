@@ -309,6 +309,28 @@ static void test_children(void **state)
 	check_many(*state, "manyprocs --processes 50 --parallel 4 --pages 3 -- /bin/true", 50);
 }
 
+/* The threads of a process end in any order, the first one not always last: its code is its own. */
+static void test_ends_with_threads(void **state)
+{
+	json_t *report, *result, *process, *thread;
+	size_t i, j;
+
+	report = trace(*state, "-f -v",
+		       "manyprocs --processes 500 --parallel 4 --pages 2 --threads 3 --code 9",
+		       &result);
+	assert_int_equal(json_array_size(live__at(report, "processes")), 501);
+	json_array_foreach(live__at(report, "processes"), i, process)
+	{
+		if (live__number(process, "pid") == live__number(result, "pid"))
+			continue;
+		assert_number(process, "end.exit_code", 9);
+		assert_int_equal(json_array_size(live__at(process, "threads")), 4);
+		json_array_foreach(live__at(process, "threads"), j, thread)
+			assert_true(json_is_true(live__at(thread, "exited")));
+	}
+	assert_parent(report, result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +345,7 @@ int main(void)
 		live_test(test_threads),
 		live_test(test_threads_born),
 		live_test(test_children),
+		live_test(test_ends_with_threads),
 	};
 
 	return cmocka_run_group_tests_name("process", tests, NULL, NULL);

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Starts N short-lived processes, P at a time; each writes M pages and ends, or execs PROGRAM.
+ * Starts N short-lived processes, P at a time; each writes M pages and ends with code C, or execs
+ * PROGRAM. With threads they end together with T other threads each, in whatever order.
  *
- * manyprocs [--processes N] [--parallel P] [--pages M] [-- PROGRAM ARG...]
+ * manyprocs [--processes N] [--parallel P] [--pages M] [--threads T] [--code C] [-- PROGRAM ARG...]
  * "minor_of_children" is the sum of their faults as the kernel has it (RUSAGE_CHILDREN).
  */
 #include "common.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static uint64_t nr_processes = 100, parallel = 4, nr_pages = 4;
+static uint64_t nr_processes = 100, parallel = 4, nr_pages = 4, nr_threads, code;
 static char *map;
 static int32_t *pids;
+static pthread_barrier_t arrived, never;
 
 static void write_pages(uint64_t nr)
 {
@@ -22,6 +25,28 @@ static void write_pages(uint64_t nr)
 
 	for (i = 0; i < nr; i++)
 		*(volatile char *)(map + i * page_bytes()) = 1;
+}
+
+static void *wait_for_the_end(void *arg)
+{
+	pthread_barrier_wait(&arrived);
+	pthread_barrier_wait(&never);
+	return arg;
+}
+
+static void start_threads(void)
+{
+	pthread_t thread;
+	uint64_t i;
+
+	pthread_barrier_init(&arrived, NULL, (unsigned int)nr_threads + 1);
+	pthread_barrier_init(&never, NULL, (unsigned int)nr_threads + 1);
+	for (i = 0; i < nr_threads; i++) {
+		errno = pthread_create(&thread, NULL, wait_for_the_end, NULL);
+		if (errno)
+			die("pthread_create");
+	}
+	pthread_barrier_wait(&arrived);
 }
 
 static void start_one(uint64_t i)
@@ -36,7 +61,9 @@ static void start_one(uint64_t i)
 			execv(workload__rest()[0], workload__rest());
 			die(workload__rest()[0]);
 		}
-		syscall(SYS_exit_group, 0);
+		if (nr_threads)
+			start_threads();
+		syscall(SYS_exit_group, (int)code);
 	}
 	pids[i] = pid;
 }
@@ -92,6 +119,8 @@ static const struct workload_option options[] = {
 	{"--processes", OPTION_NUMBER, &nr_processes},
 	{"--parallel", OPTION_NUMBER, &parallel},
 	{"--pages", OPTION_NUMBER, &nr_pages},
+	{"--threads", OPTION_NUMBER, &nr_threads},
+	{"--code", OPTION_NUMBER, &code},
 	OPTION_END,
 };
 
