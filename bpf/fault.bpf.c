@@ -15,6 +15,8 @@ struct {
 	__type(value, struct mt_batch);
 } batches SEC(".maps");
 
+#define WRITE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
+
 static __always_inline void batch__send(struct mt_batch *batch)
 {
 	__u32 nr = batch->rec.nr;
@@ -35,16 +37,38 @@ static __always_inline void batch__send(struct mt_batch *batch)
 	batch->rec.nr = 0;
 }
 
+static __always_inline void batch__add(struct mt_batch *batch, __u64 id, __u64 addr_flags)
+{
+	struct mt_fault *fault;
+	__u32 nr;
+
+	if (batch->rec.nr && (batch->rec.hdr.tid != (__u32)id || batch->rec.hdr.tgid != id >> 32))
+		batch__send(batch);
+	batch->rec.hdr.tgid = id >> 32;
+	batch->rec.hdr.tid = (__u32)id;
+
+	nr = batch->rec.nr;
+	if (nr >= MT_BATCH_FAULTS)
+		return;
+	fault = &batch->fault[nr];
+	fault->addr_flags = addr_flags;
+	fault->time_ns = bpf_ktime_get_ns();
+	fault->flt = current__flt();
+	batch->rec.nr = nr + 1;
+	if (nr + 1 == MT_BATCH_FAULTS)
+		batch__send(batch);
+}
+
 /*
  * No lock: the tracepoints fire in the exception entry with interrupts off, and the loader's
- * flush_batch runs in an inter-processor interrupt, so nothing else touches this CPU's batch.
+ * flush_batch runs in an inter-processor interrupt. What is left is an NMI (perf copying a user
+ * stack) that faults in the middle of it: the kernel neither resolves nor counts such a fault.
  */
 static __always_inline int fault__add(__u64 addr, __u64 flags)
 {
 	__u64 id = bpf_get_current_pid_tgid();
-	__u32 cpu, nr;
 	struct mt_batch *batch;
-	struct mt_fault *fault;
+	__u32 cpu;
 
 	if (!tgid__traced(id >> 32))
 		return 0;
@@ -53,23 +77,11 @@ static __always_inline int fault__add(__u64 addr, __u64 flags)
 		return 0;
 	cpu = bpf_get_smp_processor_id();
 	batch = bpf_map_lookup_elem(&batches, &cpu);
-	if (!batch)
+	if (!batch || batch->busy)
 		return 0;
-	if (batch->rec.nr && (batch->rec.hdr.tid != (__u32)id || batch->rec.hdr.tgid != id >> 32))
-		batch__send(batch);
-	batch->rec.hdr.tgid = id >> 32;
-	batch->rec.hdr.tid = (__u32)id;
-
-	nr = batch->rec.nr;
-	if (nr >= MT_BATCH_FAULTS)
-		return 0;
-	fault = &batch->fault[nr];
-	fault->addr_flags = addr | flags;
-	fault->time_ns = bpf_ktime_get_ns();
-	fault->flt = current__flt();
-	batch->rec.nr = nr + 1;
-	if (nr + 1 == MT_BATCH_FAULTS)
-		batch__send(batch);
+	WRITE_ONCE(batch->busy, 1);
+	batch__add(batch, id, addr | flags);
+	WRITE_ONCE(batch->busy, 0);
 	return 0;
 }
 
@@ -121,8 +133,11 @@ int flush_batch(void *ctx)
 	__u32 cpu = bpf_get_smp_processor_id();
 	struct mt_batch *batch = bpf_map_lookup_elem(&batches, &cpu);
 
-	if (batch && batch->rec.nr)
-		batch__send(batch);
+	if (!batch || !batch->rec.nr || batch->busy)
+		return 0;
+	WRITE_ONCE(batch->busy, 1);
+	batch__send(batch);
+	WRITE_ONCE(batch->busy, 0);
 	return 0;
 }
 

@@ -21,7 +21,8 @@ struct mt_control {
 struct mt_batch {
 	struct mt_faults rec; /* rec.nr faults wait */
 	struct mt_fault fault[MT_BATCH_FAULTS];
-	__u8 pad[32]; /* whole cache lines */
+	__u64 busy; /* a program is at it */
+	__u8 pad[24]; /* whole cache lines */
 };
 
 _Static_assert(sizeof(struct mt_batch) % 64 == 0, "a CPU's batch shares no cache line");
