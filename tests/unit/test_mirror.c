@@ -1,0 +1,564 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#include "base/array.h"
+#include "model/mirror.h"
+#include "model/name.h"
+
+#define PAGE 4096ULL
+#define RW (PROT_READ | PROT_WRITE)
+
+/* SplitMix64 (Steele, Lea, Flood). */
+static uint64_t random__next(uint64_t *seed)
+{
+	uint64_t z = *seed += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+static void map(struct mirror *mirror, uint64_t page, uint64_t nr_pages, uint8_t prot)
+{
+	struct vma vma = {
+		.start = page * PAGE,
+		.end = (page + nr_pages) * PAGE,
+		.origin = mirror__new_origin(mirror),
+		.prot = prot,
+		.region = REGION_ANON,
+	};
+
+	assert_int_equal(mirror__map(mirror, &vma), 0);
+}
+
+static int unmap(struct mirror *mirror, uint64_t page, uint64_t nr_pages)
+{
+	return mirror__unmap(mirror, page * PAGE, (page + nr_pages) * PAGE);
+}
+
+/* The mappings in pages: "10-14rw 14-15r" (g: guard, s: shared). */
+static void assert_mirror(const struct mirror *mirror, const char *expected)
+{
+	char text[512] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < mirror->nr && used < sizeof(text); i++) {
+		const struct vma *vma = &mirror->items[i];
+
+		used += snprintf(text + used, sizeof(text) - used, "%s%llu-%llu%s%s%s%s",
+				 i ? " " : "", vma->start / PAGE, vma->end / PAGE,
+				 vma->prot & PROT_READ ? "r" : "",
+				 vma->prot & PROT_WRITE ? "w" : "", vma->guard ? "g" : "",
+				 vma->shared ? "s" : "");
+	}
+	assert_string_equal(text, expected);
+}
+
+static void test_split_by_unmap(void **state)
+{
+	struct mirror mirror = {};
+
+	(void)state;
+	map(&mirror, 10, 10, RW);
+	assert_int_equal(unmap(&mirror, 14, 2), 0);
+	assert_mirror(&mirror, "10-14rw 16-20rw");
+	assert_true(mirror.anon_bytes == 8 * PAGE);
+	assert_true(mirror.items[0].origin == mirror.items[1].origin);
+	assert_true(mirror.items[1].offset == 6 * PAGE);
+	assert_null(mirror__find(&mirror, 14 * PAGE));
+	assert_null(mirror__find(&mirror, 16 * PAGE - 1));
+	assert_ptr_equal(mirror__find(&mirror, 16 * PAGE), &mirror.items[1]);
+	assert_ptr_equal(mirror__find(&mirror, 14 * PAGE - 1), &mirror.items[0]);
+	assert_ptr_equal(mirror__find_above(&mirror, 14 * PAGE), &mirror.items[1]);
+	assert_null(mirror__find_above(&mirror, 20 * PAGE));
+	mirror__clear(&mirror);
+}
+
+static void test_unmap_across_several(void **state)
+{
+	struct mirror mirror = {};
+
+	(void)state;
+	for (uint64_t page = 0; page < 50; page += 10)
+		map(&mirror, page, 5, page % 20 ? RW : PROT_READ);
+	assert_mirror(&mirror, "0-5r 10-15rw 20-25r 30-35rw 40-45r");
+	assert_int_equal(unmap(&mirror, 12, 30), 0);
+	assert_mirror(&mirror, "0-5r 10-12rw 42-45r");
+	assert_true(mirror.anon_bytes == 2 * PAGE);
+	/* Where nothing is, and beyond all. */
+	assert_int_equal(unmap(&mirror, 6, 2), 0);
+	assert_int_equal(unmap(&mirror, 100, 100), 0);
+	assert_mirror(&mirror, "0-5r 10-12rw 42-45r");
+	assert_int_equal(mirror__unmap(&mirror, 0, UINT64_MAX), 0);
+	assert_mirror(&mirror, "");
+	assert_true(mirror.anon_bytes == 0);
+	mirror__clear(&mirror);
+}
+
+static void test_replace(void **state)
+{
+	struct mirror mirror = {};
+
+	(void)state;
+	map(&mirror, 10, 10, RW);
+	map(&mirror, 13, 2, PROT_READ); /* MAP_FIXED into the middle */
+	assert_mirror(&mirror, "10-13rw 13-15r 15-20rw");
+	assert_true(mirror.items[0].origin == mirror.items[2].origin);
+	assert_true(mirror.items[0].origin != mirror.items[1].origin);
+	assert_true(mirror.anon_bytes == 8 * PAGE);
+	map(&mirror, 12, 10, RW); /* over several, and beyond */
+	assert_mirror(&mirror, "10-12rw 12-22rw");
+	assert_true(mirror.anon_bytes == 12 * PAGE);
+	map(&mirror, 12, 10, PROT_NONE); /* exactly */
+	assert_mirror(&mirror, "10-12rw 12-22");
+	assert_true(mirror.anon_bytes == 2 * PAGE);
+	mirror__clear(&mirror);
+}
+
+static void test_protect(void **state)
+{
+	struct mirror mirror = {};
+	struct vma file = {
+		.start = 30 * PAGE, .end = 34 * PAGE, .prot = PROT_READ, .region = REGION_FILE};
+
+	(void)state;
+	/* A reservation is no heap until it may be written. */
+	map(&mirror, 10, 10, PROT_NONE);
+	assert_true(mirror.anon_bytes == 0);
+	assert_int_equal(mirror__protect(&mirror, 10 * PAGE, 14 * PAGE, RW), 0);
+	assert_mirror(&mirror, "10-14rw 14-20");
+	assert_true(mirror.anon_bytes == 4 * PAGE);
+	assert_int_equal(mirror__protect(&mirror, 12 * PAGE, 18 * PAGE, PROT_READ), 0);
+	assert_mirror(&mirror, "10-12rw 12-14r 14-18r 18-20");
+	assert_true(mirror.anon_bytes == 2 * PAGE);
+	/* A private file's part that becomes writable is data. */
+	assert_int_equal(mirror__map(&mirror, &file), 0);
+	assert_int_equal(mirror__protect(&mirror, 31 * PAGE, 32 * PAGE, RW), 0);
+	assert_int_equal(mirror__find(&mirror, 30 * PAGE)->region, REGION_FILE);
+	assert_int_equal(mirror__find(&mirror, 31 * PAGE)->region, REGION_DATA);
+	assert_true(mirror.anon_bytes == 2 * PAGE);
+	mirror__clear(&mirror);
+}
+
+static void test_guard(void **state)
+{
+	struct mirror mirror = {};
+
+	(void)state;
+	map(&mirror, 10, 10, RW);
+	assert_int_equal(mirror__guard(&mirror, 10 * PAGE, 11 * PAGE, true), 0);
+	assert_mirror(&mirror, "10-11rwg 11-20rw");
+	assert_true(mirror.anon_bytes == 10 * PAGE);
+	assert_int_equal(mirror__guard(&mirror, 10 * PAGE, 20 * PAGE, false), 0);
+	assert_mirror(&mirror, "10-11rw 11-20rw");
+	mirror__clear(&mirror);
+}
+
+static void test_remap(void **state)
+{
+	struct mirror mirror = {};
+
+	(void)state;
+	map(&mirror, 10, 10, RW);
+	/* Larger in place. */
+	mirror__remap(&mirror, 10 * PAGE, 10 * PAGE, 10 * PAGE, 15 * PAGE, false);
+	assert_mirror(&mirror, "10-25rw");
+	/* Smaller in place. */
+	mirror__remap(&mirror, 10 * PAGE, 15 * PAGE, 10 * PAGE, 4 * PAGE, false);
+	assert_mirror(&mirror, "10-14rw");
+	assert_true(mirror.anon_bytes == 4 * PAGE);
+	/* Moved, and larger. */
+	mirror__remap(&mirror, 10 * PAGE, 4 * PAGE, 40 * PAGE, 6 * PAGE, false);
+	assert_mirror(&mirror, "40-46rw");
+	assert_true(mirror.anon_bytes == 6 * PAGE);
+	/* A part moved, onto something else. */
+	map(&mirror, 60, 4, PROT_READ);
+	mirror__remap(&mirror, 42 * PAGE, 2 * PAGE, 61 * PAGE, 2 * PAGE, false);
+	assert_mirror(&mirror, "40-42rw 44-46rw 60-61r 61-63rw 63-64r");
+	assert_true(mirror.items[3].offset == 2 * PAGE);
+	assert_true(mirror.items[3].origin == mirror.items[0].origin);
+	/* The old place stays mapped: MREMAP_DONTUNMAP. */
+	mirror__remap(&mirror, 40 * PAGE, 2 * PAGE, 80 * PAGE, 2 * PAGE, true);
+	assert_mirror(&mirror, "40-42rw 44-46rw 60-61r 61-63rw 63-64r 80-82rw");
+	assert_true(mirror.anon_bytes == 8 * PAGE);
+	/* Of what is not known nothing is made. */
+	mirror__remap(&mirror, 90 * PAGE, 2 * PAGE, 92 * PAGE, 2 * PAGE, false);
+	assert_int_equal(mirror.nr, 6);
+	mirror__clear(&mirror);
+}
+
+/* Linux moves a range of several mappings since 6.17, and has always shrunk one. */
+static void test_remap_several(void **state)
+{
+	struct mirror mirror = {};
+
+	(void)state;
+	map(&mirror, 10, 2, RW);
+	map(&mirror, 12, 2, PROT_READ);
+	map(&mirror, 15, 3, RW);
+	mirror__remap(&mirror, 10 * PAGE, 8 * PAGE, 40 * PAGE, 8 * PAGE, false);
+	assert_mirror(&mirror, "40-42rw 42-44r 45-48rw");
+	assert_true(mirror.anon_bytes == 5 * PAGE);
+	mirror__remap(&mirror, 40 * PAGE, 8 * PAGE, 40 * PAGE, 3 * PAGE, false);
+	assert_mirror(&mirror, "40-42rw 42-43r");
+	mirror__clear(&mirror);
+}
+
+/* Sizes that no kernel would have granted leave the mirror in order. */
+static void test_top_of_address_space(void **state)
+{
+	struct mirror mirror = {};
+	struct vma top = {.start = 0 - 2 * PAGE, .end = UINT64_MAX, .prot = RW};
+	struct vma inverted = {.start = 20 * PAGE, .end = 10 * PAGE, .prot = RW};
+
+	(void)state;
+	map(&mirror, 10, 10, RW);
+	assert_int_equal(mirror__map(&mirror, &inverted), 0);
+	assert_int_equal(mirror__unmap(&mirror, 20 * PAGE, 10 * PAGE), 0);
+	assert_int_equal(mirror__unmap(&mirror, 12 * PAGE, 12 * PAGE), 0);
+	assert_int_equal(mirror__protect(&mirror, 12 * PAGE, 12 * PAGE, PROT_NONE), 0);
+	assert_mirror(&mirror, "10-20rw");
+	assert_int_equal(mirror__map(&mirror, &top), 0);
+	assert_int_equal(mirror.nr, 2);
+	assert_true(mirror.items[1].end == UINT64_MAX - (PAGE - 1));
+	assert_null(mirror__find(&mirror, UINT64_MAX));
+	assert_null(mirror__find_above(&mirror, UINT64_MAX));
+	assert_int_equal(mirror__unmap(&mirror, 0 - PAGE, UINT64_MAX), 0);
+	mirror__remap(&mirror, 10 * PAGE, UINT64_MAX, 12 * PAGE, UINT64_MAX - 13 * PAGE, false);
+	mirror__remap(&mirror, 10 * PAGE, PAGE, 0 - PAGE, 4 * PAGE, false);
+	for (size_t i = 1; i < mirror.nr; i++)
+		assert_true(mirror.items[i - 1].end <= mirror.items[i].start);
+	mirror__clear(&mirror);
+}
+
+/* Addresses and sizes within a page are about the whole page. */
+static void test_widened_to_pages(void **state)
+{
+	struct mirror mirror = {};
+	struct vma vma = {.start = 10 * PAGE, .end = 12 * PAGE + 1, .prot = RW};
+
+	(void)state;
+	assert_int_equal(mirror__map(&mirror, &vma), 0);
+	assert_mirror(&mirror, "10-13rw");
+	assert_int_equal(mirror__protect(&mirror, 11 * PAGE + 5, 11 * PAGE + 6, PROT_READ), 0);
+	assert_mirror(&mirror, "10-11rw 11-12r 12-13rw");
+	assert_int_equal(mirror__unmap(&mirror, 12 * PAGE + 1, 12 * PAGE + 2), 0);
+	assert_mirror(&mirror, "10-11rw 11-12r");
+	mirror__clear(&mirror);
+}
+
+/* Page by page, upwards, downwards and into a hole: neighbours become one beyond the threshold. */
+static void test_merge_above_threshold(void **state)
+{
+	struct mirror mirror = {};
+	size_t nr;
+
+	(void)state;
+	for (uint64_t i = 0; i < 5000; i++)
+		map(&mirror, 100000 + 2 * i, 1, RW);
+	nr = mirror.nr;
+	assert_int_equal(nr, 5000);
+	assert_true(mirror.anon_bytes == 5000 * PAGE);
+	map(&mirror, 100001, 1, RW); /* joins both neighbours */
+	assert_int_equal(mirror.nr, nr - 1);
+	map(&mirror, 99999, 1, RW); /* joins the one above */
+	assert_int_equal(mirror.nr, nr - 1);
+	map(&mirror, 99998, 1, PROT_READ); /* differs: stays alone */
+	assert_int_equal(mirror.nr, nr);
+	assert_true(mirror__find(&mirror, 99999 * PAGE)->end == 100003 * PAGE);
+	for (uint64_t i = 0; i < 100000; i++)
+		map(&mirror, 200000 + i, 1, RW);
+	assert_int_equal(mirror.nr, nr + 1);
+	assert_true(mirror.anon_bytes == 105002 * PAGE);
+	mirror__clear(&mirror);
+}
+
+/* References: each piece holds one, and what goes gives it back. */
+static void test_names(void **state)
+{
+	struct names *names = names__new();
+	struct mirror mirror = {}, copy = {};
+	struct vma vma = {.start = 0, .end = 10 * PAGE, .region = REGION_FILE};
+	const struct vma empty = {
+		.start = PAGE, .end = PAGE, .name = names__get(names, 8, 1, 7, "libx.so")};
+
+	(void)state;
+	vma.name = names__get(names, 8, 1, 7, "/usr/lib/libx.so");
+	assert_ptr_equal(vma.name, empty.name);
+	assert_int_equal(mirror__map(&mirror, &vma), 0);
+	assert_int_equal(mirror__map(&mirror, &empty), 0);
+	assert_int_equal(unmap(&mirror, 4, 1), 0);
+	assert_int_equal(mirror__protect(&mirror, PAGE, 2 * PAGE, RW), 0);
+	mirror__remap(&mirror, 6 * PAGE, PAGE, 20 * PAGE, PAGE, false);
+	assert_int_equal(mirror__copy(&copy, &mirror), 0);
+	mirror__clear(&mirror);
+	assert_string_equal(name__text(copy.items[0].name), "/usr/lib/libx.so");
+	mirror__clear(&copy);
+	/* The last has gone: it is made anew, with what is known now. */
+	vma.name = names__get(names, 8, 1, 7, "libx.so");
+	assert_string_equal(name__text(vma.name), "libx.so");
+	name__put(vma.name);
+	names__free(names);
+}
+
+static void test_copy(void **state)
+{
+	struct mirror mirror = {.known = true}, copy = {}, none = {};
+
+	(void)state;
+	map(&mirror, 10, 4, RW);
+	mirror.items[0].place = (struct place *)&mirror;
+	assert_int_equal(mirror__copy(&copy, &mirror), 0);
+	assert_mirror(&copy, "10-14rw");
+	assert_null(copy.items[0].place);
+	assert_true(copy.known && copy.anon_bytes == 4 * PAGE);
+	/* Each goes its own way. */
+	assert_int_equal(unmap(&copy, 11, 1), 0);
+	assert_mirror(&mirror, "10-14rw");
+	assert_true(mirror.anon_bytes == 4 * PAGE && copy.anon_bytes == 3 * PAGE);
+	mirror__clear(&copy);
+	assert_int_equal(mirror__copy(&copy, &none), 0);
+	assert_mirror(&copy, "");
+	mirror__clear(&copy);
+	mirror__clear(&mirror);
+}
+
+/* Origins stay new after a clear: places of before are found by them. */
+static void test_clear_keeps_origins(void **state)
+{
+	struct mirror mirror = {};
+	uint64_t first = mirror__new_origin(&mirror);
+
+	(void)state;
+	assert_true(first >= ORIGIN_FIRST_CALL);
+	mirror__clear(&mirror);
+	assert_true(mirror__new_origin(&mirror) > first);
+}
+
+static void test_set_region(void **state)
+{
+	struct mirror mirror = {};
+
+	(void)state;
+	map(&mirror, 10, 4, RW);
+	mirror__set_region(&mirror, &mirror.items[0], REGION_THREAD_STACK);
+	assert_true(mirror.anon_bytes == 0);
+	mirror__set_region(&mirror, &mirror.items[0], REGION_ANON);
+	assert_true(mirror.anon_bytes == 4 * PAGE);
+	mirror__clear(&mirror);
+}
+
+/* The oracle: a row of pages, each with what is known of it. */
+#define ORACLE_PAGES 96
+
+struct page {
+	uint64_t origin; /* 0: nothing is mapped */
+	uint64_t offset;
+	uint8_t prot;
+	uint8_t region;
+	bool shared;
+	bool guard;
+};
+
+struct oracle {
+	struct page pages[ORACLE_PAGES];
+	struct mirror mirror;
+	uint64_t seed;
+};
+
+static uint64_t oracle__random(struct oracle *oracle, uint64_t limit)
+{
+	return random__next(&oracle->seed) % limit;
+}
+
+static uint8_t oracle__prot(struct oracle *oracle)
+{
+	static const uint8_t prots[] = {PROT_NONE, PROT_READ, RW, RW};
+
+	return prots[oracle__random(oracle, 4)];
+}
+
+static void oracle__map(struct oracle *oracle, uint64_t first, uint64_t nr)
+{
+	static const uint8_t regions[] = {REGION_ANON, REGION_ANON, REGION_FILE,
+					  REGION_THREAD_STACK};
+	struct vma vma = {
+		.start = first * PAGE,
+		.end = (first + nr) * PAGE,
+		.offset = oracle__random(oracle, 100) * PAGE,
+		.origin = mirror__new_origin(&oracle->mirror),
+		.prot = oracle__prot(oracle),
+		.region = regions[oracle__random(oracle, 4)],
+		.shared = !oracle__random(oracle, 4),
+	};
+
+	for (uint64_t i = 0; i < nr; i++)
+		oracle->pages[first + i] = (struct page){
+			.origin = vma.origin,
+			.offset = vma.offset + i * PAGE,
+			.prot = vma.prot,
+			.region = vma.region,
+			.shared = vma.shared,
+		};
+	assert_int_equal(mirror__map(&oracle->mirror, &vma), 0);
+}
+
+static void oracle__unmap(struct oracle *oracle, uint64_t first, uint64_t nr)
+{
+	memset(&oracle->pages[first], 0, nr * sizeof(oracle->pages[0]));
+	assert_int_equal(unmap(&oracle->mirror, first, nr), 0);
+}
+
+static void oracle__protect(struct oracle *oracle, uint64_t first, uint64_t nr)
+{
+	uint8_t prot = oracle__prot(oracle);
+
+	for (uint64_t i = first; i < first + nr; i++) {
+		struct page *page = &oracle->pages[i];
+
+		if (!page->origin)
+			continue;
+		page->prot = prot;
+		if (page->region == REGION_FILE && !page->shared && prot & PROT_WRITE)
+			page->region = REGION_DATA;
+	}
+	assert_int_equal(mirror__protect(&oracle->mirror, first * PAGE, (first + nr) * PAGE, prot),
+			 0);
+}
+
+static void oracle__guard(struct oracle *oracle, uint64_t first, uint64_t nr)
+{
+	bool guard = oracle__random(oracle, 2);
+
+	for (uint64_t i = first; i < first + nr; i++)
+		if (oracle->pages[i].origin)
+			oracle->pages[i].guard = guard;
+	assert_int_equal(mirror__guard(&oracle->mirror, first * PAGE, (first + nr) * PAGE, guard),
+			 0);
+}
+
+/* What the kernel demands: no overlap, no holes, and for another size all from one mapping. */
+static bool oracle__may_remap(const struct oracle *oracle, uint64_t from, uint64_t nr, uint64_t to,
+			      uint64_t new_nr)
+{
+	const struct page *first = &oracle->pages[from];
+
+	if (from != to && from < to + new_nr && to < from + nr)
+		return false;
+	for (uint64_t i = 0; i < nr; i++) {
+		const struct page *page = &oracle->pages[from + i];
+
+		if (!page->origin)
+			return false;
+		if (nr == new_nr)
+			continue;
+		if (page->origin != first->origin || page->offset != first->offset + i * PAGE ||
+		    page->prot != first->prot || page->region != first->region ||
+		    page->guard != first->guard)
+			return false;
+	}
+	return true;
+}
+
+static void oracle__remap(struct oracle *oracle, uint64_t from, uint64_t nr)
+{
+	uint64_t new_nr = oracle__random(oracle, 3) ? nr : 1 + oracle__random(oracle, 12);
+	uint64_t to = oracle__random(oracle, 3) ? oracle__random(oracle, ORACLE_PAGES) : from;
+	bool keep_old = nr == new_nr && to != from && !oracle__random(oracle, 3);
+	struct page moved[ORACLE_PAGES];
+
+	if (to + new_nr > ORACLE_PAGES || !oracle__may_remap(oracle, from, nr, to, new_nr))
+		return;
+	memcpy(moved, &oracle->pages[from], nr * sizeof(moved[0]));
+	for (uint64_t i = nr; i < new_nr; i++) {
+		moved[i] = moved[0];
+		moved[i].offset += i * PAGE;
+	}
+	if (!keep_old)
+		memset(&oracle->pages[from], 0, nr * sizeof(moved[0]));
+	memcpy(&oracle->pages[to], moved, new_nr * sizeof(moved[0]));
+	assert_int_equal(mirror__remap(&oracle->mirror, from * PAGE, nr * PAGE, to * PAGE,
+				       new_nr * PAGE, keep_old),
+			 0);
+}
+
+static void oracle__compare(struct oracle *oracle)
+{
+	uint64_t anon_bytes = 0;
+
+	for (uint64_t i = 0; i < ORACLE_PAGES; i++) {
+		const struct page *page = &oracle->pages[i];
+		const struct vma *vma = mirror__find(&oracle->mirror, i * PAGE + 123);
+
+		assert_int_equal(!vma, !page->origin);
+		if (!vma)
+			continue;
+		assert_true(vma->origin == page->origin);
+		assert_true(vma->offset + i * PAGE - vma->start == page->offset);
+		assert_int_equal(vma->prot, page->prot);
+		assert_int_equal(vma->region, page->region);
+		assert_int_equal(vma->shared, page->shared);
+		assert_int_equal(vma->guard, page->guard);
+		if (page->region == REGION_ANON && !page->shared && page->prot & PROT_WRITE)
+			anon_bytes += PAGE;
+	}
+	assert_true(oracle->mirror.anon_bytes == anon_bytes);
+	for (size_t i = 0; i < oracle->mirror.nr; i++) {
+		const struct vma *vma = &oracle->mirror.items[i];
+
+		assert_true(vma->start < vma->end && vma->end <= ORACLE_PAGES * PAGE);
+		assert_true(!i || vma[-1].end <= vma->start);
+	}
+}
+
+static void test_against_pages(void **state)
+{
+	static void (*const steps[])(struct oracle *, uint64_t, uint64_t) = {
+		oracle__map,   oracle__map,   oracle__unmap, oracle__protect,
+		oracle__guard, oracle__remap, oracle__remap,
+	};
+	struct oracle oracle = {.seed = 7};
+
+	(void)state;
+	for (unsigned int round = 0; round < 20000; round++) {
+		uint64_t nr = 1 + oracle__random(&oracle, 20);
+		uint64_t first = oracle__random(&oracle, ORACLE_PAGES - nr);
+		size_t step = oracle__random(&oracle, sizeof(steps) / sizeof(steps[0]));
+
+		steps[step](&oracle, first, nr);
+		oracle__compare(&oracle);
+	}
+	mirror__clear(&oracle.mirror);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_split_by_unmap),
+		cmocka_unit_test(test_unmap_across_several),
+		cmocka_unit_test(test_replace),
+		cmocka_unit_test(test_protect),
+		cmocka_unit_test(test_guard),
+		cmocka_unit_test(test_remap),
+		cmocka_unit_test(test_remap_several),
+		cmocka_unit_test(test_top_of_address_space),
+		cmocka_unit_test(test_widened_to_pages),
+		cmocka_unit_test(test_merge_above_threshold),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_clear_keeps_origins),
+		cmocka_unit_test(test_set_region),
+		cmocka_unit_test(test_against_pages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
