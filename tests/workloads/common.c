@@ -284,7 +284,6 @@ static void warm(void)
 	struct rusage usage;
 
 	warm_stack();
-	find_code();
 	warm_code();
 	warm_data();
 	find_mapping(&usage, &start, &end);
@@ -387,6 +386,8 @@ static struct rusage at_ready, before, after;
 void workload__main(const struct workload *workload, int argc, char **argv)
 {
 	parse(workload->options, argc, argv);
+	/* Before prepare(): what that maps is not to be touched. */
+	find_code();
 	if (workload->prepare)
 		workload->prepare();
 	warm();
