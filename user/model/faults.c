@@ -229,14 +229,15 @@ void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
 	check->kernel_minor += min;
 	check->kernel_major += maj;
 	thread->flt = flt;
-	if (thread->pending.open)
+	/* That the counters stand still means something only where the exception has ended. */
+	if (thread->pending.open && (min || maj || cause != FLT_READ))
 		pending__settle(proc, thread, &min, &maj);
 	extra = (uint64_t)min + maj;
 	explained = extra < *lost ? extra : *lost;
 	*lost -= explained;
 	check->lost += explained;
 	thread->undecided += extra - explained;
-	if (cause == FLT_UNDECIDED)
+	if (cause == FLT_UNDECIDED || cause == FLT_READ)
 		return;
 	*(cause == FLT_POPULATING ? &check->populated : &check->unexplained) += thread->undecided;
 	thread->undecided = 0;
@@ -330,7 +331,9 @@ void faults__resolve_misses(struct process *proc)
 
 	for (unsigned int i = 0; i < proc->misses.nr; i++) {
 		struct miss miss = proc->misses.items[i];
-		struct place *place = faults__place(proc, miss.addr);
+		/* What is known now includes what the kernel made of a growing stack. */
+		struct vma *vma = mirror__find(&proc->mirror, miss.addr);
+		struct place *place = vma ? place__of_vma(proc, vma) : NULL;
 
 		if (place)
 			miss__resolve(proc, &miss, place);

@@ -345,7 +345,7 @@ static int take_thread(struct model *model, const struct event *ev)
 	memcpy(thread->comm, ev->thread->comm, sizeof(thread->comm));
 	space__note_sp(subject.proc, ev->thread->sp);
 	if (thread->flt_known) {
-		faults__settle(subject.proc, thread, flt__of(&ev->thread->flt), FLT_UNCAUSED,
+		faults__settle(subject.proc, thread, flt__of(&ev->thread->flt), FLT_READ,
 			       &model->lost_unexplained);
 	} else {
 		thread->flt_known = true;

@@ -249,6 +249,7 @@ enum flt_cause {
 	FLT_UNCAUSED,	/* nothing that is known to populate memory */
 	FLT_POPULATING, /* the call that ends here does */
 	FLT_UNDECIDED,	/* taken inside of a call that goes on */
+	FLT_READ,	/* read from /proc: inside of a call or of an exception, who knows */
 };
 
 /* A page-fault exception. 0 or -ENOMEM. */
