@@ -23,10 +23,12 @@ struct process *process__new(uint32_t pid)
 void process__retire(struct process *proc)
 {
 	struct thread *thread, *next;
+	uint64_t anon_bytes = proc->mirror.anon_bytes;
 
 	places__measure(proc);
 	proc->retired = true;
 	mirror__clear(&proc->mirror);
+	proc->mirror.anon_bytes = anon_bytes; /* what it had at its end is reported */
 	mirror__clear(&proc->previous);
 	HASH_ITER (hh, proc->threads, thread, next)
 		thread->pending.open = false;
