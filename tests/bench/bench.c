@@ -192,6 +192,8 @@ static void report_paired(struct paired *paired, struct result *result)
 		    calls_of(paired, TRACER_MEMTRACE_OTHER), -1);
 	result__add(result, "paired_lost", "records lost in these rounds", "",
 		    one((double)paired->counts.lost), 0);
+	result__add(result, "paired_unexplained", "faults unexplained in these rounds", "",
+		    one((double)paired->counts.unexplained), 0);
 	result__note(result,
 		     "in these rounds the target made %llu faults or more while it was traced, and "
 		     "%llu were reported, %lld unexplained",
@@ -265,10 +267,16 @@ static void measure_flood(enum worker_kind kind, int nr, struct flood *flood)
 		worker__stop(&workers[i]);
 }
 
-static void report_flood(struct result *result, const char *key, const char *what,
-			 const struct flood *flood)
+static void report_flood(struct result *result, const char *key, const char *unexplained_key,
+			 const char *what, const struct flood *flood)
 {
-	result__add(result, key, what, "", one((double)flood->counts.lost), 0);
+	char missing[80];
+
+	snprintf(missing, sizeof(missing), "records lost, %s", what);
+	result__add(result, key, missing, "", one((double)flood->counts.lost), 0);
+	snprintf(missing, sizeof(missing), "faults unexplained, %s", what);
+	result__add(result, unexplained_key, missing, "", one((double)flood->counts.unexplained),
+		    0);
 	result__note(result,
 		     "%s: %.2f M faults/s made, %llu reported, %lld unexplained; "
 		     "memtrace used %.0f%% of a CPU and %.1f MiB",
@@ -390,9 +398,11 @@ int main(int argc, char **argv)
 	measure_flood(WORKER_WRITE, 1, &flood);
 	report_memory(&result, &flood);
 	measure_flood(WORKER_WRITE, 2, &flood);
-	report_flood(&result, "lost_write", "records lost, two processes write flat out", &flood);
+	report_flood(&result, "lost_write", "unexplained_write", "two processes write flat out",
+		     &flood);
 	measure_flood(WORKER_READ, 2, &flood);
-	report_flood(&result, "lost_read", "records lost, two processes read flat out", &flood);
+	report_flood(&result, "lost_read", "unexplained_read", "two processes read flat out",
+		     &flood);
 	met = result__print(&result, json_path && !strcmp(json_path, "-") ? stderr : stdout);
 	if (json_path && result__write_json(&result, json_path))
 		die(json_path);

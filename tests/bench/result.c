@@ -181,7 +181,8 @@ bool result__print(const struct result *result, FILE *out)
 		"promised");
 	for (size_t i = 0; i < result->nr; i++) {
 		const struct row *row = &result->rows[i];
-		int digits = row->value.median < 10 && row->value.median > -10 ? 1 : 0;
+		bool small = row->value.median < 10 && row->value.median > -10;
+		int digits = small && *row->unit ? 1 : 0; /* counts have no unit */
 
 		snprintf(value, sizeof(value), "%.*f %s", digits, row->value.median, row->unit);
 		snprintf(spread, sizeof(spread), "%.*f to %.*f", digits, row->value.q1, digits,
