@@ -9,23 +9,33 @@
 #define VM_EXEC 0x4
 #define VM_SHARED 0x8
 
+/*
+ * What the filter says of a new process, before it runs: none of its faults is missed, and none is
+ * taken for one of an earlier process that had its pid. 0 if it is not to be traced.
+ */
+static __always_inline bool filter__begin(__u32 tgid, bool parent_traced)
+{
+	__u8 *on = bpf_map_lookup_elem(&traced, &tgid);
+
+	if (on)
+		*on = parent_traced && settings.follow;
+	else if (parent_traced && settings.follow)
+		loss__count(MT_LOSS_FILTER_FULL, 1);
+	return on && *on;
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
+	bool parent_traced = tgid__traced(parent->tgid);
 	__u32 child_tgid = child->tgid;
-	__u8 on = 1;
 	struct mt_fork *rec;
 
-	if (!tgid__traced(parent->tgid))
-		return 0;
 	if (child_tgid != parent->tgid && !settings.all) {
-		if (!settings.follow)
+		if (!filter__begin(child_tgid, parent_traced))
 			return 0;
-		/* Before the child runs: none of its faults is missed. */
-		if (bpf_map_update_elem(&traced, &child_tgid, &on, BPF_ANY)) {
-			loss__count(MT_LOSS_FILTER_FULL, 1);
-			return 0;
-		}
+	} else if (!parent_traced) {
+		return 0;
 	}
 	rec = record__reserve(MT_KIND_FORK, sizeof(*rec));
 	if (!rec)
@@ -140,25 +150,37 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	return 0;
 }
 
+#define SIGNAL_GROUP_EXIT 0x4
+
+/* As wait_task_zombie() of kernel/exit.c tells the parent. */
+static __always_inline __u32 process__exit_code(struct task_struct *task)
+{
+	struct signal_struct *signal = task->signal;
+
+	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(signal, group_exit_code);
+	return BPF_CORE_READ(task, group_leader, exit_code);
+}
+
+/*
+ * The count of live threads goes down before this point: threads that end together may all see 0,
+ * and others may still come by after the first that does. So the filter stays as it is until the
+ * pid is somebody else's (filter__begin).
+ */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
-	__u32 tgid = task->tgid;
 	bool last = BPF_CORE_READ(task, signal, live.counter) == 0;
 	struct mt_exit *rec;
-	__u8 off = 0;
 
-	if (!tgid__traced(tgid))
+	if (!tgid__traced(task->tgid))
 		return 0;
-	/* The pid may come round again as somebody else's. */
-	if (last && !settings.all)
-		bpf_map_update_elem(&traced, &tgid, &off, BPF_ANY);
 	rec = record__reserve(MT_KIND_EXIT, sizeof(*rec));
 	if (!rec)
 		return 0;
 	rec->hdr.flags = last ? MT_EXIT_GROUP : 0;
 	rec->flt = current__flt();
-	rec->exit_code = last ? BPF_CORE_READ(task, group_leader, exit_code) : task->exit_code;
+	rec->exit_code = last ? process__exit_code(task) : task->exit_code;
 	rec->pad = 0;
 	rec->max_rss_bytes = BPF_CORE_READ(task, signal, maxrss) << 12;
 	bpf_get_current_comm(rec->comm, sizeof(rec->comm));

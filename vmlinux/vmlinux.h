@@ -97,6 +97,8 @@ struct rlimit {
 
 struct signal_struct {
 	atomic_t live;
+	int group_exit_code;
+	unsigned int flags;
 	unsigned long maxrss;
 	struct rlimit rlim[16];
 };

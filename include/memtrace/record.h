@@ -154,7 +154,7 @@ struct mt_exec {
 };
 
 /* MT_KIND_EXIT: of a thread; with MT_EXIT_GROUP the last one of its process. */
-#define MT_EXIT_GROUP 0x1
+#define MT_EXIT_GROUP 0x1 /* may be set for several that end together */
 struct mt_exit {
 	struct mt_record hdr;
 	struct mt_flt flt;
@@ -236,7 +236,8 @@ struct mt_process {
 };
 
 /* MT_KIND_THREAD: the fault counters of a live thread, read from /proc. */
-#define MT_THREAD_FINAL 0x1 /* read when tracing ended */
+#define MT_THREAD_FINAL 0x1  /* read when tracing ended */
+#define MT_THREAD_NO_FLT 0x2 /* flt is not to be used: just name and sp */
 struct mt_thread {
 	struct mt_record hdr;
 	struct mt_flt flt;

@@ -261,6 +261,7 @@ static void faults__note_miss(struct process *proc, const struct pending *fault)
 		proc->misses.items[proc->misses.nr++] = (struct miss){
 			.addr = fault->addr,
 			.fresh = fault->fresh,
+			.kernel = fault->kernel,
 		};
 }
 
@@ -340,5 +341,16 @@ void faults__resolve_misses(struct process *proc)
 		else
 			proc->misses.items[left++] = miss;
 	}
+	proc->misses.nr = left;
+}
+
+void faults__forget_misses(struct process *proc)
+{
+	unsigned int left = 0;
+
+	/* Those that the kernel took are its work on the new program, inside of this exec. */
+	for (unsigned int i = 0; i < proc->misses.nr; i++)
+		if (proc->misses.items[i].kernel)
+			proc->misses.items[left++] = proc->misses.items[i];
 	proc->misses.nr = left;
 }

@@ -309,6 +309,10 @@ int mirror__remap(struct mirror *mirror, uint64_t old_start, uint64_t old_size, 
 
 	if (new_start == old_start && new_size <= old_size)
 		return mirror__unmap(mirror, old_start + new_size, old_start + old_size);
+	/* No kernel grants a move onto itself: it is not for a record to have us go round. */
+	if (new_start != old_start &&
+	    (new_start - old_start < old_size || old_start - new_start < new_size))
+		return 0;
 	if (new_size == old_size)
 		return mirror__move(mirror, old_start, old_start + old_size, new_start - old_start,
 				    keep_old);

@@ -344,6 +344,8 @@ static int take_thread(struct model *model, const struct event *ev)
 	thread = subject.thread;
 	memcpy(thread->comm, ev->thread->comm, sizeof(thread->comm));
 	space__note_sp(subject.proc, ev->thread->sp);
+	if (ev->flags & MT_THREAD_NO_FLT)
+		return 0;
 	if (thread->flt_known) {
 		faults__settle(subject.proc, thread, flt__of(&ev->thread->flt), FLT_READ,
 			       &model->lost_unexplained);

@@ -110,6 +110,7 @@ struct miss {
 	uint64_t addr;
 	bool major;
 	bool fresh;
+	bool kernel;
 };
 #define MAX_MISSES 64
 
@@ -263,6 +264,8 @@ void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
 void places__measure(struct process *proc);
 /* Look up again what the mirror did not know. */
 void faults__resolve_misses(struct process *proc);
+/* An exec: addresses of the old program mean nothing in the new. */
+void faults__forget_misses(struct process *proc);
 
 /* heap.c */
 int heap__take_call(struct process *proc, const struct event_call *call);

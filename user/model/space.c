@@ -259,7 +259,7 @@ void space__exec(struct process *proc, const struct mt_exec *exec)
 	mirror__clear(&proc->previous);
 	pages__clear_range(&proc->faults.pages, 0, UINT64_MAX);
 	proc->nr_execs++;
-	proc->misses.nr = 0; /* their addresses mean something else now */
+	faults__forget_misses(proc);
 	proc->memory_locked = false;
 	proc->heap.start_brk = exec->start_brk;
 	proc->heap.brk = exec->brk;

@@ -13,6 +13,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "memtrace/control.h"
@@ -31,6 +32,17 @@
 /* A program that has taken its time stamp delivers its record within this, unless preempted. */
 #define IN_FLIGHT_NS (2 * NSEC_PER_MSEC)
 
+struct runner {
+	uint32_t tgid;
+	uint32_t tid;
+	unsigned int tries;
+};
+
+struct leaver {
+	uint32_t tgid;
+	uint64_t time_ns;
+};
+
 struct live {
 	struct source source;
 	struct source_config config;
@@ -45,6 +57,17 @@ struct live {
 	const struct mt_batch *batches; /* mapped from the kernel, one per CPU */
 	int nr_cpus;
 	struct tgids tgids;
+
+	/* Threads that ran when they were met: their stack pointer is asked for again. */
+	struct {
+		struct runner *items;
+		size_t nr, cap;
+	} runners;
+	/* Processes whose last threads may still be on their way out. */
+	struct {
+		struct leaver *items;
+		size_t nr, cap;
+	} leaving;
 
 	uint64_t epoch_ns;     /* the next is due */
 	uint64_t epoch_bytes;  /* delivered since the last */
@@ -70,6 +93,39 @@ static int live__emit_proc(void *ctx, const void *record, size_t size)
 	return live__emit(ctx, record, size);
 }
 
+#define MAX_RUNNERS 4096
+
+static int live__emit_thread(void *ctx, const void *record, size_t size)
+{
+	const struct mt_thread *thread = record;
+	struct live *live = ctx;
+	struct runner *slot;
+
+	if (!thread->sp && live->runners.nr < MAX_RUNNERS) {
+		slot = array__push(&live->runners);
+		if (slot)
+			*slot = (struct runner){.tgid = thread->hdr.tgid, .tid = thread->hdr.tid};
+	}
+	return live__emit(live, record, size);
+}
+
+/* A thread that runs has no stack pointer that can be read; it will not run at every look. */
+#define MAX_TRIES 100
+
+static void live__ask_runners(struct live *live)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < live->runners.nr; i++) {
+		struct runner runner = live->runners.items[i];
+
+		if (procfs__thread_sp(runner.tgid, runner.tid, live__emit_proc, live) == -EAGAIN &&
+		    ++runner.tries < MAX_TRIES)
+			live->runners.items[left++] = runner;
+	}
+	live->runners.nr = left;
+}
+
 static void record__start(struct mt_record *hdr, uint16_t kind, size_t size, uint64_t time_ns)
 {
 	*hdr = (struct mt_record){.time_ns = time_ns, .size_bytes = size, .kind = kind};
@@ -81,7 +137,19 @@ static void live__introduce(struct live *live, uint32_t tgid, uint64_t time_ns, 
 	tgids__add(&live->tgids, tgid);
 	procfs__process(tgid, time_ns, flags, live__emit_proc, live);
 	procfs__mappings(tgid, time_ns, live__emit_proc, live);
-	procfs__threads(tgid, time_ns, 0, live__emit_proc, live);
+	procfs__threads(tgid, time_ns, 0, live__emit_thread, live);
+}
+
+static void live__note_exit(struct live *live, uint32_t tgid)
+{
+	struct leaver *slot;
+
+	if (!tgids__alive(&live->tgids, tgid))
+		return;
+	tgids__exit(&live->tgids, tgid);
+	slot = live->config.all ? NULL : array__push(&live->leaving);
+	if (slot)
+		*slot = (struct leaver){.tgid = tgid, .time_ns = clock__now_ns()};
 }
 
 static void live__note_life(struct live *live, const struct mt_record *record)
@@ -94,7 +162,7 @@ static void live__note_life(struct live *live, const struct mt_record *record)
 	if (record->kind == MT_KIND_FORK && !(record->flags & MT_FORK_THREAD))
 		tgids__add(&live->tgids, fork->child_tgid);
 	if (record->kind == MT_KIND_EXIT && record->flags & MT_EXIT_GROUP)
-		tgids__exit(&live->tgids, record->tgid);
+		live__note_exit(live, record->tgid);
 }
 
 static int live__on_record(void *ctx, void *data, size_t size)
@@ -138,6 +206,7 @@ static int live__epoch(struct live *live)
 	uint64_t now = clock__now_ns();
 	int err;
 
+	live__ask_runners(live);
 	live__flush_batches(live);
 	err = live__consume(live);
 	if (err)
@@ -222,9 +291,31 @@ static int live__snapshot(struct source *source, uint32_t tgid)
 	return procfs__mappings(tgid, clock__now_ns(), live__emit_proc, live);
 }
 
+/* Longer than this no thread takes from its exit's begin to the probe: the pid is another's. */
+#define LEAVING_NS (200 * NSEC_PER_MSEC)
+
+/* The threads of a process that end together pass the probe one by one. */
+static void live__see_off(struct live *live)
+{
+	uint64_t now = clock__now_ns();
+	size_t left = 0;
+
+	for (size_t i = 0; i < live->leaving.nr; i++) {
+		struct leaver leaver = live->leaving.items[i];
+
+		if (now - leaver.time_ns < LEAVING_NS && procfs__nr_threads(leaver.tgid))
+			live->leaving.items[left++] = leaver;
+	}
+	live->leaving.nr = left;
+}
+
 static size_t live__alive(struct source *source)
 {
-	return live__of(source)->tgids.nr_alive;
+	struct live *live = live__of(source);
+
+	if (!live->tgids.nr_alive)
+		live__see_off(live);
+	return live->tgids.nr_alive + live->leaving.nr;
 }
 
 static int live__finish(struct source *source, enum mt_ended_by ended_by)
@@ -262,6 +353,8 @@ static void live__free(struct source *source)
 	ring_buffer__free(live->ring);
 	memtrace_bpf__destroy(live->skel);
 	tgids__release(&live->tgids);
+	array__free(&live->runners);
+	array__free(&live->leaving);
 	free(live->pids);
 	free(live);
 }

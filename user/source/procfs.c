@@ -254,6 +254,25 @@ static int thread__deliver(uint32_t tgid, uint32_t tid, uint64_t time_ns, uint16
 	return fn(ctx, &rec, sizeof(rec));
 }
 
+int procfs__thread_sp(uint32_t tgid, uint32_t tid, source_fn fn, void *ctx)
+{
+	struct mt_thread rec = {};
+	struct stat_line stat;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", tgid, tid);
+	if (stat__read(path, &stat))
+		return -ESRCH;
+	rec.sp = thread__sp(tgid, tid);
+	if (!rec.sp)
+		return -EAGAIN;
+	record__set(&rec.hdr, MT_KIND_THREAD, sizeof(rec), clock__now_ns(), tgid);
+	rec.hdr.tid = tid;
+	rec.hdr.flags = MT_THREAD_NO_FLT;
+	memcpy(rec.comm, stat.comm, sizeof(rec.comm));
+	return fn(ctx, &rec, sizeof(rec));
+}
+
 static void cleanup__closedir(DIR **dir)
 {
 	if (*dir)
@@ -281,6 +300,20 @@ int procfs__threads(uint32_t tgid, uint64_t time_ns, uint16_t flags, source_fn f
 			return err;
 	}
 	return 0;
+}
+
+unsigned int procfs__nr_threads(uint32_t tgid)
+{
+	char line[256], state = 0;
+	FILE *status __fclose = procfs__fopen(tgid, "status");
+	unsigned int nr = 0;
+
+	while (status && fgets(line, sizeof(line), status)) {
+		sscanf(line, "State: %c", &state);
+		sscanf(line, "Threads: %u", &nr);
+	}
+	/* A leader that has ended is a zombie while its other threads go on. */
+	return nr <= 1 && (state == 'Z' || state == 'X') ? 0 : nr;
 }
 
 int procfs__sample(uint32_t tgid, uint64_t time_ns, source_fn fn, void *ctx)

@@ -29,6 +29,15 @@ int procfs__mappings(uint32_t tgid, uint64_t time_ns, source_fn fn, void *ctx);
  */
 int procfs__threads(uint32_t tgid, uint64_t time_ns, uint16_t flags, source_fn fn, void *ctx);
 
+/*
+ * MT_KIND_THREAD of one thread, just to tell its stack pointer. -EAGAIN: it runs, and has none that
+ * can be read; -ESRCH: it is gone.
+ */
+int procfs__thread_sp(uint32_t tgid, uint32_t tid, source_fn fn, void *ctx);
+
+/* Threads of a process that have not exited: 0 if it is gone, or a zombie. */
+unsigned int procfs__nr_threads(uint32_t tgid);
+
 /* MT_KIND_SAMPLE: resident set size. */
 int procfs__sample(uint32_t tgid, uint64_t time_ns, source_fn fn, void *ctx);
 
