@@ -57,9 +57,8 @@ static uint64_t call__bytes(const struct process *proc, const struct event_call 
 	uint64_t size = call->size_bytes;
 
 	if (call->call == CALL_BRK) /* of the first where nothing was known no growth is known */
-		return proc->heap.brk && call->addr > proc->heap.brk
-			       ? call->addr - proc->heap.brk
-			       : 0;
+		return proc->heap.brk && call->addr > proc->heap.brk ? call->addr - proc->heap.brk
+								     : 0;
 	if (call->call == CALL_MREMAP)
 		size = call->new_size_bytes;
 	return (size + PAGE_MASK) & ~PAGE_MASK;

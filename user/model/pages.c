@@ -105,7 +105,7 @@ uint64_t pages__count_range(struct pages *pages, uint64_t start, uint64_t end)
 	if (start >= end)
 		return 0;
 	if (last - first > HASH_COUNT(pages->slices)) {
-		HASH_ITER(hh, pages->slices, slice, next)
+		HASH_ITER (hh, pages->slices, slice, next)
 			if (slice->index >= first && slice->index <= last)
 				nr += slice__count_range(slice, start, end);
 		return nr;

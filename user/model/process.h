@@ -62,7 +62,7 @@ struct thread {
 	bool exited;
 	bool flt_known;
 	bool flt_from_proc; /* read from /proc, perhaps a while after the time it is dated */
-	struct flt flt; /* the kernel's counters, as last seen */
+	struct flt flt;	    /* the kernel's counters, as last seen */
 	/* Counted without an exception, in a call that goes on: its end says whether it populates.
 	 */
 	uint64_t undecided;
@@ -228,7 +228,7 @@ struct process {
 	struct process *next; /* of all, in the order of appearance */
 	bool end_ticked;      /* its last interval is closed */
 	bool retired;	      /* the mirror is gone */
-	bool folding;   /* about to become part of a sum */
+	bool folding;	      /* about to become part of a sum */
 };
 
 struct process *process__new(uint32_t pid); /* NULL without memory */

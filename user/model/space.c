@@ -42,8 +42,7 @@ static enum region file__region(const struct process *proc, const struct vma *vm
 	return REGION_FILE;
 }
 
-static enum region call__region(struct process *proc, const struct event *ev,
-				const struct vma *vma)
+static enum region call__region(struct process *proc, const struct event *ev, const struct vma *vma)
 {
 	const struct event_call *call = &ev->call;
 

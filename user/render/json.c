@@ -187,7 +187,7 @@ int render_json__report(const struct report *report, const struct render_options
 		json_t *(*build)(struct json *json, const struct report *report);
 	} parts[] = {
 		{"{\"memtrace\":", about},  {",\n\"host\":", host}, {",\n\"session\":", session},
-		{",\n\"probes\":", probes}, {",\n\"loss\":", loss},   {",\n\"folded\":", folded},
+		{",\n\"probes\":", probes}, {",\n\"loss\":", loss}, {",\n\"folded\":", folded},
 	};
 	struct json json = {.top = opt->top};
 

@@ -88,9 +88,9 @@ static void header_seen(struct text *text, const struct report *report)
 	}
 	header_linef(text, "seen",
 		     "%s process%s, %s minor fault%s, %s major fault%s, %s stack-limit hit%s",
-		     units__count(nr).s, nr == 1 ? "" : "es",
-		     units__count(minor).s, text__plural(minor), units__count(major).s,
-		     text__plural(major), units__count(hits).s, text__plural(hits));
+		     units__count(nr).s, nr == 1 ? "" : "es", units__count(minor).s,
+		     text__plural(minor), units__count(major).s, text__plural(major),
+		     units__count(hits).s, text__plural(hits));
 }
 
 /* Always there, so that its absence is never read as "none". */

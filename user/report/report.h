@@ -140,7 +140,8 @@ struct report_process {
 		struct report_call calls[NR_CALLS];
 		struct report_failure *failures;
 		size_t nr_failures;
-		/* REPORT_CALL_SIZES of them, calls by size in bytes: [2^i, 2^(i+1)); NULL: no such call. */
+		/* REPORT_CALL_SIZES of them, calls by size in bytes: [2^i, 2^(i+1)); NULL: no such
+		 * call. */
 		uint64_t *call_size_log2[NR_CALLS];
 		struct report_heap_point *timeline;
 		size_t nr_timeline;
