@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cmd/output.h"
 
 static int write_error(struct error *error, int err, const char *path)
@@ -25,16 +27,36 @@ static bool replaceable(const char *path)
 	return S_ISREG(st.st_mode) && st.st_nlink == 1 && !access(path, W_OK);
 }
 
-static int open_temporary(struct output *out)
+static mode_t file_mode(void)
 {
 	mode_t mask = umask(0);
-	int fd;
 
 	umask(mask);
+	return 0666 & ~mask;
+}
+
+/* A file without a name, which is gone if we are killed; not every file system has it. */
+static int open_nameless(const char *path)
+{
+	char *copy __free = strdup(path);
+	int fd = copy ? open(dirname(copy), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666) : -1;
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_temporary(struct output *out)
+{
+	int fd = open_nameless(out->path);
+
 	if (asprintf(&out->temporary, "%s.XXXXXX", out->path) < 0) {
 		out->temporary = NULL;
+		if (fd >= 0)
+			close(fd);
 		return -ENOMEM;
 	}
+	out->nameless = fd >= 0;
+	if (fd >= 0)
+		return fd;
 	fd = mkostemp(out->temporary, O_CLOEXEC);
 	if (fd < 0) {
 		int err = -errno;
@@ -43,10 +65,32 @@ static int open_temporary(struct output *out)
 		out->temporary = NULL;
 		return err;
 	}
-	if (fchmod(fd, 0666 & ~mask)) {
+	if (fchmod(fd, file_mode())) {
 		/* It stays readable for its owner alone. */
 	}
 	return fd;
+}
+
+/* Give a nameless file its temporary name: a link cannot replace another file, a rename can. */
+static int link_temporary(struct output *out)
+{
+	char self[64];
+
+	if (!out->nameless)
+		return 0;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fileno(out->stream));
+	for (int i = 0; i < 100; i++) {
+		char *suffix = out->temporary + strlen(out->temporary) - 6;
+
+		snprintf(suffix, 7, "%06x", (unsigned int)(clock__now_ns() & 0xffffff));
+		if (!linkat(AT_FDCWD, self, AT_FDCWD, out->temporary, AT_SYMLINK_FOLLOW)) {
+			out->nameless = false;
+			return 0;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	return -errno;
 }
 
 static int open_in_place(const char *path)
@@ -82,13 +126,23 @@ int output__open(struct output *out, const char *path, bool whole, struct error 
 	return 0;
 }
 
+/* Everything onto the disk, and under its temporary name. */
+static int output__flush(struct output *out)
+{
+	if (fflush(out->stream) || ferror(out->stream))
+		return -(errno ?: EIO);
+	if (!out->temporary)
+		return 0;
+	if (fsync(fileno(out->stream)) && errno != EINVAL)
+		return -errno;
+	return link_temporary(out);
+}
+
 int output__commit(struct output *out, struct error *error)
 {
-	int err = fflush(out->stream) || ferror(out->stream) ? -(errno ?: EIO) : 0;
+	int err = output__flush(out);
 
 	if (out->path) {
-		if (!err && out->temporary && fsync(fileno(out->stream)) && errno != EINVAL)
-			err = -errno;
 		if (fclose(out->stream) && !err)
 			err = -errno;
 		out->stream = NULL;
@@ -109,7 +163,8 @@ void output__abandon(struct output *out)
 	out->stream = NULL;
 	if (!out->temporary)
 		return;
-	unlink(out->temporary);
+	if (!out->nameless)
+		unlink(out->temporary);
 	free(out->temporary);
 	out->temporary = NULL;
 }

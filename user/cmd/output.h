@@ -12,6 +12,7 @@ struct output {
 	FILE *stream;
 	const char *path; /* borrowed; NULL: standard output */
 	char *temporary;  /* renamed to path when it is complete; NULL: written in place */
+	bool nameless;	  /* the temporary file has no name yet */
 };
 
 /*
