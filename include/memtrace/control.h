@@ -21,7 +21,7 @@ struct mt_control {
 struct mt_batch {
 	struct mt_faults rec; /* rec.nr faults wait */
 	struct mt_fault fault[MT_BATCH_FAULTS];
-	__u64 busy; /* a program is at it */
+	__u64 busy;   /* a program is at it */
 	__u8 pad[24]; /* whole cache lines */
 };
 

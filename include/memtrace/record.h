@@ -161,7 +161,7 @@ struct mt_exit {
 	__u32 exit_code; /* as wait(2) reports it: code << 8 | signal; of the process for the last
 			  */
 	__u32 pad;
-	__u64 max_rss_bytes; /* of the process; 0: not known */
+	__u64 max_rss_bytes;	  /* of the process; 0: not known */
 	char comm[MT_COMM_BYTES]; /* of the thread */
 };
 

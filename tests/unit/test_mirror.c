@@ -140,11 +140,11 @@ static void test_protect(void **state)
 	assert_int_equal(mirror__protect(&mirror, 12 * PAGE, 18 * PAGE, PROT_READ), 0);
 	assert_mirror(&mirror, "10-12rw 12-14r 14-18r 18-20");
 	assert_true(mirror.anon_bytes == 2 * PAGE);
-	/* A private file's part that becomes writable is data. */
+	/* What it is stays: whether it is a program's data is not for mprotect to say. */
 	assert_int_equal(mirror__map(&mirror, &file), 0);
 	assert_int_equal(mirror__protect(&mirror, 31 * PAGE, 32 * PAGE, RW), 0);
 	assert_int_equal(mirror__find(&mirror, 30 * PAGE)->region, REGION_FILE);
-	assert_int_equal(mirror__find(&mirror, 31 * PAGE)->region, REGION_DATA);
+	assert_int_equal(mirror__find(&mirror, 31 * PAGE)->region, REGION_FILE);
 	assert_true(mirror.anon_bytes == 2 * PAGE);
 	mirror__clear(&mirror);
 }
@@ -428,8 +428,6 @@ static void oracle__protect(struct oracle *oracle, uint64_t first, uint64_t nr)
 		if (!page->origin)
 			continue;
 		page->prot = prot;
-		if (page->region == REGION_FILE && !page->shared && prot & PROT_WRITE)
-			page->region = REGION_DATA;
 	}
 	assert_int_equal(mirror__protect(&oracle->mirror, first * PAGE, (first + nr) * PAGE, prot),
 			 0);

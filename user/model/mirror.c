@@ -276,7 +276,7 @@ static int mirror__move(struct mirror *mirror, uint64_t start, uint64_t end, uin
 	const struct vma *vma = mirror__find_above(mirror, start);
 	int err = 0;
 
-	while (!err && vma && vma->start < end) {
+	while (!err && start < end && vma && vma->start < end) {
 		struct vma moved = *vma;
 
 		if (moved.start < start) {

@@ -191,7 +191,8 @@ int live__open(const struct source_config *config, source_fn fn, void *ctx, stru
 	live->pids = calloc(config->nr_pids + 1, sizeof(*live->pids));
 	if (!live->pids)
 		return error__set(error, ENOMEM, "out of memory");
-	memcpy(live->pids, config->pids, config->nr_pids * sizeof(*live->pids));
+	for (size_t i = 0; i < config->nr_pids; i++)
+		live->pids[i] = config->pids[i];
 
 	err = live__load(live, error);
 	if (!err)
