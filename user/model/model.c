@@ -346,13 +346,17 @@ static int take_thread(struct model *model, const struct event *ev)
 	space__note_sp(subject.proc, ev->thread->sp);
 	if (ev->flags & MT_THREAD_NO_FLT)
 		return 0;
-	if (thread->flt_known) {
-		faults__settle(subject.proc, thread, flt__of(&ev->thread->flt), FLT_READ,
-			       &model->lost_unexplained);
-	} else {
+	/*
+	 * A first reading is dated to the record that made the source look, and is later than that:
+	 * it is of use only where the stream has said nothing yet.
+	 */
+	if (!thread->flt_known) {
 		thread->flt_known = true;
 		thread->flt_from_proc = true;
 		thread->flt = flt__of(&ev->thread->flt);
+	} else if (ev->flags & MT_THREAD_FINAL) {
+		faults__settle(subject.proc, thread, flt__of(&ev->thread->flt), FLT_READ,
+			       &model->lost_unexplained);
 	}
 	return 0;
 }
