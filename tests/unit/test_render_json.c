@@ -111,8 +111,8 @@ static void test_empty(void **state)
 		"\"probes\":[{\"fact\":\"page faults\",\"via\":\"tp_btf/page_fault_user\","
 		"\"misses\":[\"faults of get_user_pages\",\"what nobody sees\"]}],\n"
 		"\"loss\":{\"records\":0,\"by_cause\":{\"ring_full_faults\":0,\"filter_full\":0},"
-		"\"fault_weight_max\":1},\n"
-		"\"processes\":[]}\n");
+		"\"delivered\":0,\"fault_weight_max\":1},\n"
+		"\"folded\":null,\n\"processes\":[]}\n");
 	free(text);
 }
 
@@ -121,7 +121,7 @@ static void test_keys(void **state)
 	json_t *root = render_and_load(sample__full(), &all);
 
 	(void)state;
-	assert_keys(root, "memtrace host session probes loss processes");
+	assert_keys(root, "memtrace host session probes loss folded processes");
 	assert_keys(at(root, "processes.0"),
 		    "pid ppid comm exe start_s end faults heap stack check threads");
 	assert_keys(at(root, "processes.0.end"), "exit_code signal t_s");
@@ -235,6 +235,23 @@ static void test_end(void **state)
 	json_decref(root);
 }
 
+static void test_folded(void **state)
+{
+	struct report *report = sample__full();
+	json_t *root;
+
+	(void)state;
+	report->folded.processes = 9000;
+	report->folded.minor = 27000;
+	report->folded.failed_checks = 2;
+	root = render_and_load(report, &all);
+	assert_keys(at(root, "folded"), "processes minor major stack_hits failed_checks");
+	assert_number(root, "folded.processes", 9000);
+	assert_number(root, "folded.minor", 27000);
+	assert_number(root, "folded.failed_checks", 2);
+	json_decref(root);
+}
+
 static void test_top(void **state)
 {
 	struct render_options opt = {.top = 2};
@@ -335,6 +352,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_unknown_is_null),
 		cmocka_unit_test(test_end),
+		cmocka_unit_test(test_folded),
 		cmocka_unit_test(test_top),
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_numbers),
