@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/options.h"
+
+#define MAX_ARGS 16
+
+/* Parse a line of words; argv is static: the options borrow from it. */
+static int parse(const char *line, struct options *opt)
+{
+	static char text[512];
+	static char *argv[MAX_ARGS + 1];
+	int argc = 0;
+
+	snprintf(text, sizeof(text), "memtrace %s", line);
+	for (char *word = strtok(text, " "); word && argc < MAX_ARGS; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	return options__parse(argc, argv, opt);
+}
+
+/* The exit status of a process of its own: some usage errors end it. Its words are not shown. */
+static int status_of(const char *line)
+{
+	int status, null;
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct options opt;
+
+		null = open("/dev/null", O_WRONLY);
+		dup2(null, STDERR_FILENO);
+		dup2(null, STDOUT_FILENO);
+		status = parse(line, &opt);
+		options__release(&opt);
+		_exit(status);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void test_defaults(void **state)
+{
+	struct options opt;
+
+	(void)state;
+	assert_int_equal(parse("-p 42", &opt), 0);
+	assert_int_equal(opt.pids.nr, 1);
+	assert_int_equal(opt.pids.items[0], 42);
+	assert_true(opt.interval_s == 1 && opt.duration_s == 0 && opt.top == 10);
+	assert_int_equal(opt.format, FORMAT_TEXT);
+	assert_true(!opt.all && !opt.follow && !opt.quiet && !opt.verbose);
+	assert_null(opt.command);
+	assert_null(opt.output);
+	options__release(&opt);
+}
+
+static void test_all_options(void **state)
+{
+	struct options opt;
+
+	(void)state;
+	assert_int_equal(parse("-p 3,1,3 --pid=2 -fqv -d 0.5 -i0 -F json -o out --top=0", &opt), 0);
+	assert_int_equal(opt.pids.nr, 3);
+	assert_true(opt.pids.items[0] == 3 && opt.pids.items[1] == 1 && opt.pids.items[2] == 2);
+	assert_true(opt.follow && opt.quiet && opt.verbose);
+	assert_true(opt.duration_s == 0.5 && opt.interval_s == 0 && opt.top == 0);
+	assert_int_equal(opt.format, FORMAT_JSON);
+	assert_string_equal(opt.output, "out");
+	options__release(&opt);
+}
+
+static void test_command(void **state)
+{
+	struct options opt;
+
+	(void)state;
+	assert_int_equal(parse("-q -- ls -a -p x -- y", &opt), 0);
+	assert_string_equal(opt.command[0], "ls");
+	assert_string_equal(opt.command[1], "-a");
+	assert_string_equal(opt.command[4], "--");
+	assert_string_equal(opt.command[5], "y");
+	assert_null(opt.command[6]);
+	assert_true(opt.quiet && !opt.all && !opt.pids.nr);
+	options__release(&opt);
+}
+
+static void test_bad_usage(void **state)
+{
+	static const char *const lines[] = {
+		"",
+		"--",
+		"-q",
+		"-p",
+		"-p 0",
+		"-p -1",
+		"-p 1,",
+		"-p ,1",
+		"-p 1,,2",
+		"-p 1x",
+		"-p 0x10",
+		"-p +1",
+		"-p 4294967297",
+		"-p 4194305",
+		"-p 1 -a",
+		"-a -- ls",
+		"-p 1 -- ls",
+		"-a ls",
+		"-a -d 0",
+		"-a -d -1",
+		"-a -d nan",
+		"-a -d inf",
+		"-a -d 1e10",
+		"-a -d 1s",
+		"-a -d x",
+		"-a -i -1",
+		"-a -i 0.01",
+		"-a -i nan",
+		"-a -i",
+		"-a -n -1",
+		"-a -n 1.5",
+		"-a -n 99999999",
+		"-a -n x",
+		"-a -F",
+		"-a -F xml",
+		"-a -F TEXT",
+		"-a --bogus",
+		"-a -Z",
+		"-a -o",
+		"-p 1 --",
+		"-p 18446744073709551617",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		if (status_of(lines[i]) != STATUS_USAGE)
+			fail_msg("'%s' ended with %d", lines[i], status_of(lines[i]));
+	assert_int_equal(status_of("--help"), 0);
+	assert_int_equal(status_of("--version"), 0);
+	assert_int_equal(status_of("-p 4194304"), 0);
+}
+
+static void test_describe(void **state)
+{
+	struct options opt;
+	char text[126], small[8];
+
+	(void)state;
+	assert_int_equal(parse("-p 1,2 -f", &opt), 0);
+	options__describe_target(&opt, text, sizeof(text));
+	assert_string_equal(text, "pids 1, 2 and children");
+	options__describe_target(&opt, small, sizeof(small));
+	assert_string_equal(small, "pids 1,");
+	options__release(&opt);
+	assert_int_equal(parse("-a", &opt), 0);
+	options__describe_target(&opt, text, sizeof(text));
+	assert_string_equal(text, "every process");
+	options__release(&opt);
+	assert_int_equal(parse("-- sleep 1", &opt), 0);
+	options__describe_target(&opt, text, sizeof(text));
+	assert_string_equal(text, "command sleep 1");
+	for (size_t size = 1; size < 20; size++) {
+		options__describe_target(&opt, text, size);
+		assert_true(strlen(text) < size);
+	}
+	options__release(&opt);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults), cmocka_unit_test(test_all_options),
+		cmocka_unit_test(test_command),	 cmocka_unit_test(test_bad_usage),
+		cmocka_unit_test(test_describe),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
