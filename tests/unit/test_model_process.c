@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Lives: fork, exec, exit, ids that come round again, many of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <time.h>
+
+#include "events.h"
+
+#define AREA 0x7f1000000000ULL
+#define CHILD 5000U
+#define SEC 1000000000ULL
+
+static int open_program(void **state)
+{
+	struct feed *feed = malloc(sizeof(*feed));
+
+	feed__open(feed);
+	feed__session(feed, SEC);
+	feed__program(feed);
+	*state = feed;
+	return 0;
+}
+
+static int close_program(void **state)
+{
+	feed__close(*state);
+	free(*state);
+	return 0;
+}
+
+static void test_fork_copies(void **state)
+{
+	struct feed *feed = *state;
+	struct process *parent = feed__proc(feed), *child;
+
+	feed__mmap(feed, AREA, 8 * PAGE, RW, ANON, FLT(0, 0));
+	feed__fork(feed, PID, CHILD, CHILD, 0, FLT(0, 0));
+	child = feed__process_of(feed, CHILD);
+	assert_int_equal(child->ppid, PID);
+	assert_string_equal(child->comm, "worker");
+	assert_string_equal(child->exe, "/usr/bin/worker");
+	assert_true(child->start_known && child->start_boottime_ns == 7000000000ULL + CHILD);
+	assert_int_equal(heap__bytes(child), heap__bytes(parent));
+	assert_int_equal(child->heap.base_bytes, 0x21000 + 8 * PAGE);
+	assert_int_equal(child->faults.minor, 0);
+	assert_int_equal(child->stack.limit_bytes, STACK_LIMIT);
+	/* Its counters begin at nothing; each has an address space of its own. */
+	feed__fault_of(feed, CHILD, CHILD, AREA, MT_FAULT_WRITE, FLT(0, 0), 0);
+	feed__fault_of(feed, CHILD, CHILD, AREA + PAGE, MT_FAULT_WRITE, FLT(1, 0), 0);
+	feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(AREA, 8 * PAGE), 0, FLT(0, 0));
+	assert_int_equal(child->faults.by_region[REGION_ANON], 2);
+	assert_int_equal(child->check.kernel_minor, 1);
+	assert_int_equal(child->mirror.anon_bytes, 8 * PAGE);
+	assert_int_equal(parent->mirror.anon_bytes, 0);
+	assert_int_equal(parent->faults.minor, 0);
+}
+
+static void test_exec_resets(void **state)
+{
+	struct feed *feed = *state;
+	struct process *proc = feed__proc(feed);
+
+	feed__mmap(feed, AREA, 8 * PAGE, RW, ANON, FLT(0, 0));
+	feed__fault(feed, PID, AREA, FLT(0, 0));
+	feed__exec(feed, PID, 0x900000, FLT(31, 2));
+	assert_string_equal(proc->comm, "fresh");
+	assert_string_equal(proc->exe, "/bin/fresh");
+	assert_int_equal(heap__bytes(proc), 0);
+	assert_int_equal(proc->check.populated, 32);
+	assert_int_equal(proc->check.unexplained, 0);
+	assert_int_equal(proc->faults.minor, 1); /* what it did before stays */
+	feed__map_program(feed);
+	feed__fault(feed, PID, TEXT, FLT(31, 2));
+	assert_int_equal(proc->faults.by_region[REGION_TEXT], 1);
+	assert_ptr_equal(proc, feed__proc(feed));
+}
+
+/* The leader has ended; the thread that execs takes its id and keeps its own counters. */
+static void test_exec_by_another_thread(void **state)
+{
+	struct feed *feed = *state;
+	struct process *proc = feed__proc(feed);
+
+	feed__fork(feed, PID, PID, PID + 7, 0, FLT(0, 0));
+	feed__fault(feed, PID, HEAP, FLT(0, 0));
+	for (uint32_t i = 0; i < 5; i++)
+		feed__fault(feed, PID + 7, HEAP + i * PAGE, FLT(i, 0));
+	feed__exit(feed, PID, PID, false, 0, FLT(1, 0));
+	feed__exec(feed, PID + 7, HEAP, FLT(5, 0));
+	assert_int_equal(HASH_COUNT(proc->threads), 1);
+	assert_int_equal(feed__thread(feed, PID)->minor, 5);
+	assert_false(feed__thread(feed, PID)->exited);
+	feed__map_program(feed);
+	feed__fault(feed, PID, HEAP, FLT(5, 0));
+	feed__exit(feed, PID, PID, true, 0, FLT(6, 0));
+	assert_int_equal(proc->faults.minor, 7);
+	assert_int_equal(proc->faults.folded_minor + feed__thread(feed, PID)->minor, 7);
+	assert_int_equal(proc->check.kernel_minor, 7);
+	assert_int_equal(proc->check.unexplained + proc->check.not_counted, 0);
+	assert_int_equal(proc->nr_threads_seen, 2);
+}
+
+static void test_tid_comes_round(void **state)
+{
+	struct feed *feed = *state;
+	struct process *proc = feed__proc(feed);
+
+	for (uint32_t round = 0; round < 3; round++) {
+		feed__fork(feed, PID, PID, PID + 1, 0, FLT(0, 0));
+		for (uint32_t i = 0; i < 10; i++)
+			feed__fault(feed, PID + 1, HEAP + i * PAGE, FLT(i, 0));
+		feed__exit(feed, PID, PID + 1, false, 0, FLT(10, 0));
+	}
+	assert_int_equal(proc->faults.minor, 30);
+	assert_int_equal(feed__thread(feed, PID + 1)->minor, 10);
+	assert_int_equal(proc->faults.folded_minor, 20);
+	assert_int_equal(proc->check.kernel_minor, 30);
+	assert_int_equal(proc->check.unexplained, 0);
+	assert_int_equal(proc->nr_threads_seen, 4);
+}
+
+static void test_pid_comes_round(void **state)
+{
+	struct feed *feed = *state;
+	struct process *first = feed__proc(feed), *second, *third;
+
+	feed__fault(feed, PID, HEAP, FLT(0, 0));
+	feed__exit(feed, PID, PID, true, 0, FLT(1, 0));
+	feed__process(feed, PID, 9000000000ULL, HEAP, STACK_LIMIT);
+	second = feed__proc(feed);
+	assert_ptr_not_equal(first, second);
+	assert_int_equal(second->faults.minor, 0);
+	/* Its end was lost: a fork tells. */
+	feed__fork(feed, CHILD, PID, PID, 0, FLT(0, 0));
+	third = feed__proc(feed);
+	assert_ptr_not_equal(second, third);
+	assert_true(first->ended && second->ended && !third->ended);
+	assert_int_equal(first->faults.minor, 1);
+	assert_int_equal(feed->model->nr_processes, 4);
+	/* Described again it is the same one. */
+	feed__process(feed, PID, third->start_boottime_ns, HEAP, STACK_LIMIT);
+	assert_ptr_equal(feed__proc(feed), third);
+}
+
+static void test_exit_and_after(void **state)
+{
+	struct feed *feed = *state;
+	struct process *proc = feed__proc(feed);
+	uint64_t end_ns;
+
+	feed__fault(feed, PID, HEAP, FLT(0, 0));
+	feed__exit(feed, PID, PID, true, 3 << 8, FLT(1, 0));
+	end_ns = feed->now_ns;
+	assert_true(proc->ended && proc->end_ns == end_ns);
+	assert_int_equal(proc->exit_code, 3 << 8);
+	assert_int_equal(proc->heap.peak_rss_bytes, 64 << 20);
+	assert_true(feed__thread(feed, PID)->exited);
+	for (uint64_t i = 1; i <= 3; i++)
+		feed__tick(feed, MT_KIND_TICK, feed->model->session.start_ns + i *SEC);
+	assert_int_equal(feed->model->current.nr, 0);
+	/* The kernel still clears a thread's tid; a reading comes late. */
+	feed__fault_of(feed, PID, PID, HEAP + PAGE, MT_FAULT_KERNEL, FLT(1, 0), 0);
+	feed__thread_read(feed, PID, FLT(2, 0), 0, MT_THREAD_FINAL);
+	feed__exit(feed, PID, PID, true, 3 << 8, FLT(2, 0));
+	assert_ptr_equal(feed__proc(feed), proc);
+	assert_int_equal(proc->faults.minor, 2);
+	assert_int_equal(proc->check.kernel_minor, 2);
+	assert_int_equal(feed->model->nr_processes, 1);
+}
+
+/* Threads that ended are listed up to a number, their counts never lost. */
+static void test_many_threads(void **state)
+{
+	struct feed *feed = *state;
+	struct process *proc = feed__proc(feed);
+
+	for (uint32_t i = 1; i <= 10000; i++) {
+		feed__fork(feed, PID, PID, PID + i, 0, FLT(0, 0));
+		feed__fault(feed, PID + i, HEAP, FLT(0, 0));
+		feed__exit(feed, PID, PID + i, false, 0, FLT(1, 0));
+	}
+	assert_int_equal(proc->nr_threads_seen, 10001);
+	assert_in_range(HASH_COUNT(proc->threads), 2, 5000);
+	assert_int_equal(proc->faults.minor, 10000);
+	assert_int_equal(proc->check.kernel_minor, 10000);
+	assert_int_equal(proc->faults.folded_minor + HASH_COUNT(proc->threads) - 1, 10000);
+}
+
+static double processor_s(void)
+{
+	return (double)clock() / CLOCKS_PER_SEC;
+}
+
+static double run_short_lives(uint32_t nr)
+{
+	struct feed feed;
+	double start_s = processor_s();
+	uint64_t minor = 0;
+
+	feed__open(&feed);
+	feed__session(&feed, SEC);
+	feed__program(&feed);
+	for (uint32_t i = 0; i < nr; i++) {
+		uint32_t pid = 10000 + i;
+
+		feed__fork(&feed, PID, pid, pid, 0, FLT(0, 0));
+		feed__fault_of(&feed, pid, pid, HEAP, 0, FLT(0, 0), 0);
+		feed__exit(&feed, pid, pid, true, 0, FLT(1, 0));
+		if (i % 100 == 99)
+			feed__tick(&feed, MT_KIND_TICK, feed.now_ns + SEC);
+	}
+	for (struct process *proc = feed.model->first; proc; proc = proc->next) {
+		minor += proc->faults.minor;
+		assert_int_equal(proc->check.unexplained, 0);
+	}
+	assert_int_equal(minor + feed.model->folded.minor, nr);
+	assert_int_equal(feed.model->nr_processes + feed.model->folded.processes, nr + 1);
+	assert_in_range(feed.model->current.nr, 1, 201);
+	feed__close(&feed);
+	return processor_s() - start_s;
+}
+
+/* Eight times as many take eight times as long; a quadratic loader would take 64 times. */
+static void test_many_short_lives(void **state)
+{
+	double few_s = run_short_lives(1250), many_s = run_short_lives(10000);
+
+	(void)state;
+	assert_true(many_s < 24 * (few_s + 0.005));
+	run_short_lives(40000);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_program, close_program)
+	const struct CMUnitTest tests[] = {
+		TEST(test_fork_copies),
+		TEST(test_exec_resets),
+		TEST(test_exec_by_another_thread),
+		TEST(test_tid_comes_round),
+		TEST(test_pid_comes_round),
+		TEST(test_exit_and_after),
+		TEST(test_many_threads),
+		cmocka_unit_test(test_many_short_lives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
