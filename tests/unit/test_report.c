@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Rows from the model. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
+
+#include "events.h"
+#include "report/build.h"
+#include "report/report.h"
+
+#define AREA 0x7f1000000000ULL
+#define SEC 1000000000ULL
+
+static int open_program(void **state)
+{
+	struct feed *feed = malloc(sizeof(*feed));
+
+	feed__open(feed);
+	feed__session(feed, SEC);
+	feed__program(feed);
+	*state = feed;
+	return 0;
+}
+
+static int close_program(void **state)
+{
+	feed__close(*state);
+	free(*state);
+	return 0;
+}
+
+static struct report *build(struct feed *feed)
+{
+	struct report *report;
+
+	assert_int_equal(report__build(feed->model, "1.2.3", 4, &report), 0);
+	return report;
+}
+
+static void test_empty(void **state)
+{
+	struct feed feed;
+	struct report *report;
+
+	(void)state;
+	feed__open(&feed);
+	report = build(&feed);
+	assert_int_equal(report->nr_processes, 0);
+	assert_int_equal(report->loss.records, 4);
+	report__free(report);
+	report__free(NULL);
+	feed__close(&feed);
+}
+
+static void test_session_and_losses(void **state)
+{
+	struct feed *feed = *state;
+	struct mt_losses losses = {
+		.hdr = record__header(MT_KIND_LOSS, sizeof(losses), 0, 0),
+		.lost = {10, 20, 30, 40},
+		.delivered = 1000,
+	};
+	struct mt_probe probe = {
+		.hdr = record__header(MT_KIND_PROBE, sizeof(probe), 0, 0),
+		.fact = "faults",
+		.via = "tp_btf",
+		.misses = "one; two;  three",
+	};
+	struct report *report;
+
+	feed__now(feed, &losses);
+	feed__now(feed, &probe);
+	probe.misses[0] = '\0';
+	feed__now(feed, &probe);
+	feed__tick(feed, MT_KIND_END, feed->model->session.start_ns + 5 *SEC / 2);
+	report = build(feed);
+	assert_string_equal(report->version, "1.2.3");
+	assert_string_equal(report->host.kernel, "6.1.0");
+	assert_string_equal(report->session.target, "pid 4242");
+	assert_string_equal(report->session.ended_by, "duration");
+	assert_true(report->session.duration_s == 2.5 && report->session.interval_s == 1);
+	assert_int_equal(report->loss.records, 104);
+	assert_int_equal(report->loss.delivered, 1000);
+	assert_int_equal(report->nr_probes, 2);
+	assert_int_equal(report->probes[0].nr_misses, 3);
+	assert_string_equal(report->probes[0].misses[2], "three");
+	assert_int_equal(report->probes[1].nr_misses, 0);
+	report__free(report);
+}
+
+/* Whatever the sums count, they count the same faults. */
+static void test_sums_agree(void **state)
+{
+	struct feed *feed = *state;
+	struct report *report;
+	const struct report_process *row;
+	uint64_t mappings = 0, slices = 0, runs = 0, timeline = 0;
+
+	feed__mmap(feed, AREA, 512 * PAGE, RW, ANON, FLT(0, 0));
+	for (uint32_t i = 0; i < 512; i++)
+		feed__fault(feed, PID, AREA + i * PAGE, FLT(i, 0));
+	feed__fault(feed, PID, HEAP, FLT(512, 0));
+	feed__major(feed, PID, HEAP);
+	feed__fault(feed, PID, TEXT, FLT(512, 1));
+	feed__tick(feed, MT_KIND_END, feed->model->session.start_ns + SEC);
+	report = build(feed);
+	row = &report->processes[0];
+	for (size_t i = 0; i < row->faults.nr_mappings; i++)
+		mappings += row->faults.mappings[i].faults;
+	for (size_t i = 0; i < row->faults.nr_slices; i++)
+		slices += row->faults.slices[i].faults;
+	for (size_t i = 0; i < 32; i++)
+		runs += row->faults.run_pages_log2[i];
+	for (size_t i = 0; i < row->faults.nr_timeline; i++)
+		timeline += row->faults.timeline[i].minor + row->faults.timeline[i].major;
+	assert_int_equal(row->faults.total, 514);
+	assert_true(row->faults.minor == 513 && row->faults.major == 1);
+	assert_true(mappings == 514 && slices == 514 && runs == 514 && timeline == 514);
+	assert_int_equal(row->faults.mappings[0].faults, 512);
+	assert_int_equal(row->faults.mappings[0].pattern, PATTERN_UP);
+	assert_string_equal(row->faults.mappings[0].name, "[anon]");
+	assert_int_equal(row->faults.mappings[0].pages_touched, 512);
+	assert_true(row->check.known && row->check.ok && row->check.in_flight == 1);
+	assert_int_equal(row->check.kernel_minor + row->check.kernel_major +
+				 row->check.not_counted + row->check.in_flight,
+			 row->check.observed);
+	assert_int_equal(row->heap.growth_bytes, 512 * PAGE);
+	assert_true(row->start_s == 1.0 && !row->ended);
+	report__free(report);
+}
+
+static void test_patterns(void **state)
+{
+	static const int steps[][8] = {
+		{1, 2, 3, 4, 5, 6, 7, 8},
+		{8, 7, 6, 5, 4, 3, 2, 1},
+		{0, 10, 20, 30, 40, 50, 60, 70},
+		{0, 50, 7, 30, 2, 60, 13, 41},
+	};
+	static const enum fault_pattern patterns[] = {PATTERN_UP, PATTERN_DOWN, PATTERN_STRIDED,
+						      PATTERN_SCATTERED};
+	struct feed *feed = *state;
+	uint32_t minor = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		uint64_t area = AREA + i * SLICE_BYTES;
+		struct report *report;
+
+		feed__mmap(feed, area, 100 * PAGE, RW, ANON, FLT(minor, 0));
+		for (int k = 0; k < 8; k++)
+			feed__fault(feed, PID, area + steps[i][k] * PAGE, FLT(minor++, 0));
+		report = build(feed);
+		for (size_t k = 0; k < report->processes[0].faults.nr_mappings; k++)
+			if (report->processes[0].faults.mappings[k].start == area)
+				assert_int_equal(report->processes[0].faults.mappings[k].pattern,
+						 patterns[i]);
+		report__free(report);
+	}
+}
+
+static void test_ends(void **state)
+{
+	struct feed *feed = *state;
+	struct report *report;
+
+	feed__fork(feed, PID, 5000, 5000, 0, FLT(0, 0));
+	feed__exit(feed, 5000, 5000, true, SIGSEGV | 0x80, FLT(0, 0));
+	feed__exit(feed, PID, PID, true, 7 << 8, FLT(0, 0));
+	report = build(feed);
+	assert_int_equal(report->nr_processes, 2); /* no faults: by pid */
+	assert_int_equal(report->processes[0].exit_code, 7);
+	assert_int_equal(report->processes[0].exit_signal, 0);
+	assert_int_equal(report->processes[1].exit_code, -1);
+	assert_int_equal(report->processes[1].exit_signal, SIGSEGV);
+	assert_int_equal(report->processes[1].ppid, PID);
+	assert_true(report->processes[0].ended && report->processes[0].end_s > 0);
+	report__free(report);
+}
+
+static void test_interval(void **state)
+{
+	struct feed *feed = *state;
+	struct report_interval row;
+	uint64_t start_ns = feed->model->session.start_ns;
+
+	feed__mmap(feed, AREA, 8 * PAGE, RW, ANON, FLT(0, 0));
+	feed__fault(feed, PID, AREA, FLT(0, 0));
+	feed__fault(feed, PID, AREA + PAGE, FLT(1, 0));
+	feed__tick(feed, MT_KIND_TICK, start_ns + SEC);
+	report__interval(feed->model, feed__proc(feed), &row);
+	assert_true(row.t_s == 1 && row.length_s == 1 && row.minor == 2 && row.major == 0);
+	assert_int_equal(row.heap_delta_bytes, 8 * PAGE);
+	assert_true(row.rss_bytes == BYTES_UNKNOWN && !row.ended);
+	assert_string_equal(row.comm, "worker");
+	feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(AREA, 8 * PAGE), 0, FLT(2, 0));
+	feed__tick(feed, MT_KIND_TICK, start_ns + 2 *SEC);
+	report__interval(feed->model, feed__proc(feed), &row);
+	assert_true(row.minor == 0 && row.heap_delta_bytes == -8 * (int64_t)PAGE);
+}
+
+/* Processes that have given up their address space still report what they had. */
+static void test_retired(void **state)
+{
+	struct feed *feed = *state;
+	struct process *proc = feed__proc(feed);
+	struct report *report;
+
+	feed__mmap(feed, AREA, 8 * PAGE, RW, ANON, FLT(0, 0));
+	feed__fault(feed, PID, AREA, FLT(0, 0));
+	feed__exit(feed, PID, PID, true, 0, FLT(1, 0));
+	process__retire(proc);
+	report = build(feed);
+	assert_int_equal(report->processes[0].heap.growth_bytes, 8 * PAGE);
+	assert_int_equal(report->processes[0].heap.anon_mmap_bytes, 8 * PAGE);
+	assert_int_equal(report->processes[0].faults.mappings[0].mapped_bytes, 8 * PAGE);
+	assert_int_equal(report->processes[0].faults.mappings[0].pages_touched, 1);
+	report__free(report);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_program, close_program)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty),
+		TEST(test_session_and_losses),
+		TEST(test_sums_agree),
+		TEST(test_patterns),
+		TEST(test_ends),
+		TEST(test_interval),
+		TEST(test_retired),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
