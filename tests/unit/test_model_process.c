@@ -124,6 +124,8 @@ static void test_tid_comes_round(void **state)
 	assert_int_equal(proc->check.kernel_minor, 30);
 	assert_int_equal(proc->check.unexplained, 0);
 	assert_int_equal(proc->nr_threads_seen, 4);
+	/* Two runs of ten pages have ended with their threads, the third is open. */
+	assert_int_equal(proc->faults.runs_log2[3], 20);
 }
 
 static void test_pid_comes_round(void **state)

@@ -119,6 +119,14 @@ static void runs__close(struct process *proc, const struct thread *thread)
 			thread->run_length;
 }
 
+void faults__fold(struct process *proc, const struct thread *thread)
+{
+	proc->faults.folded_minor += thread->minor;
+	proc->faults.folded_major += thread->major;
+	proc->check.unexplained += thread->undecided;
+	runs__close(proc, thread);
+}
+
 static void runs__note(struct process *proc, struct thread *thread, uint64_t page)
 {
 	bool adjacent = page == thread->run_last_page + 1 || page + 1 == thread->run_last_page;

@@ -63,8 +63,7 @@ void process__free(struct process *proc)
 
 static void thread__fold(struct process *proc, struct thread *thread)
 {
-	proc->faults.folded_minor += thread->minor;
-	proc->faults.folded_major += thread->major;
+	faults__fold(proc, thread);
 	proc->nr_threads_exited -= thread->exited;
 	HASH_DELETE(hh, proc->threads, thread);
 	free(thread);

@@ -260,6 +260,8 @@ void faults__take_major(struct thread *thread, uint64_t addr);
 /* The counters as another record of the thread saw them; *lost: lost faults not yet explained. */
 void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
 		    enum flt_cause cause, uint64_t *lost);
+/* The thread is no longer kept: what it had begun counts for the process. */
+void faults__fold(struct process *proc, const struct thread *thread);
 /* Note of each place what is mapped of it now, by the mirror. */
 void places__measure(struct process *proc);
 /* Look up again what the mirror did not know. */
