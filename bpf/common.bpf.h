@@ -27,16 +27,26 @@ struct {
 } ring __weak SEC(".maps");
 
 /*
- * The filter: a byte for each pid. An array look-up is a handful of inlined instructions; a hash
- * would cost every process on the system more than the whole budget of an untraced fault.
- * max_entries is set to kernel.pid_max before load.
+ * An array look-up is a handful of inlined instructions; a hash would cost every process on the
+ * system more than the whole budget of an untraced fault. max_entries is set before load to hold
+ * kernel.pid_max; the loader writes its bytes through a mapping.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, __u8);
+	__type(value, struct mt_filter);
 } traced __weak SEC(".maps");
+
+/* The filter's byte for this pid; NULL if it is out of its range. */
+static __always_inline __u8 *filter__byte(__u32 tgid)
+{
+	__u32 group = tgid / MT_FILTER_GROUP;
+	struct mt_filter *filter = bpf_map_lookup_elem(&traced, &group);
+
+	return filter ? &filter->on[tgid % MT_FILTER_GROUP] : NULL;
+}
 
 static __always_inline bool tgid__traced(__u32 tgid)
 {
@@ -44,7 +54,7 @@ static __always_inline bool tgid__traced(__u32 tgid)
 
 	if (settings.all)
 		return tgid != settings.self_tgid;
-	on = bpf_map_lookup_elem(&traced, &tgid);
+	on = filter__byte(tgid);
 	return on && *on;
 }
 

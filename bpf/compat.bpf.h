@@ -94,4 +94,64 @@ extern struct vm_area_struct *bpf_iter_task_vma_next(struct bpf_iter_task_vma *i
 extern void bpf_iter_task_vma_destroy(struct bpf_iter_task_vma *it) __ksym __weak;
 #define can_iterate_vmas() (bpf_iter_task_vma_new != NULL)
 
+/*
+ * Before it, the mappings are walked as the kernel keeps them: in a list up to 6.0, then in a maple
+ * tree. Only for the current task's own address space, while it has one thread.
+ */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct vm_area_struct___list {
+	struct vm_area_struct___list *vm_next;
+};
+struct mm_struct___list {
+	struct vm_area_struct___list *mmap;
+};
+struct maple_tree {
+	void *ma_root;
+};
+struct mm_struct___maple {
+	struct maple_tree mm_mt;
+};
+struct maple_range_64 {
+	unsigned long pivot[15];
+	void *slot[16];
+};
+struct maple_arange_64 {
+	unsigned long pivot[9];
+	void *slot[10];
+};
+#pragma clang attribute pop
+
+#define has_vma_list() bpf_core_field_exists(struct mm_struct___list, mmap)
+#define has_vma_tree() bpf_core_field_exists(struct mm_struct___maple, mm_mt)
+
+/* The node's type and address, as maple_tree.h packs them into a pointer. */
+#define MAPLE_NODE_MASK 0xffULL
+#define MAPLE_TYPE(entry) ((entry) >> 3 & 0xf)
+#define MAPLE_LEAF_64 1
+#define MAPLE_ARANGE_64 3
+#define MAPLE_SLOTS 16
+#define MAPLE_ARANGE_SLOTS 10
+
+/* The slot i of a node that ends at node_max: an entry of the tree, or a node below. */
+static __always_inline __u64 maple__slot(__u64 node, __u32 i, __u64 node_max, __u64 *ret_max)
+{
+	bool arange = MAPLE_TYPE(node) == MAPLE_ARANGE_64;
+	__u64 at = (node & ~MAPLE_NODE_MASK) + i * sizeof(void *), slot_at, pivot_at;
+	__u64 slot = 0, pivot = 0;
+
+	if (arange) {
+		slot_at = bpf_core_field_offset(struct maple_arange_64, slot);
+		pivot_at = bpf_core_field_offset(struct maple_arange_64, pivot);
+	} else {
+		slot_at = bpf_core_field_offset(struct maple_range_64, slot);
+		pivot_at = bpf_core_field_offset(struct maple_range_64, pivot);
+	}
+	bpf_probe_read_kernel(&slot, sizeof(slot), (void *)(at + slot_at));
+	/* The last slot has no pivot, nor need the last one in use. */
+	if (i + 1 < (arange ? MAPLE_ARANGE_SLOTS : MAPLE_SLOTS))
+		bpf_probe_read_kernel(&pivot, sizeof(pivot), (void *)(at + pivot_at));
+	*ret_max = pivot ?: node_max;
+	return slot;
+}
+
 #endif

@@ -9,13 +9,15 @@
 #define VM_EXEC 0x4
 #define VM_SHARED 0x8
 
+#define EXEC_MAX_MAPPINGS 256
+
 /*
  * What the filter says of a new process, before it runs: none of its faults is missed, and none is
  * taken for one of an earlier process that had its pid. 0 if it is not to be traced.
  */
 static __always_inline bool filter__begin(__u32 tgid, bool parent_traced)
 {
-	__u8 *on = bpf_map_lookup_elem(&traced, &tgid);
+	__u8 *on = filter__byte(tgid);
 
 	if (on)
 		*on = parent_traced && settings.follow;
@@ -67,19 +69,17 @@ static __always_inline void exec__fill(struct mt_exec *rec, struct task_struct *
 	bpf_get_current_comm(rec->comm, sizeof(rec->comm));
 }
 
-static __always_inline void mapping__fill(struct mt_mapping *rec, const struct mt_record *exec,
-					  struct vm_area_struct *vma, struct mm_struct *mm)
+static __always_inline void mapping__fill(struct mt_mapping *rec, struct vm_area_struct *vma,
+					  struct mm_struct *mm)
 {
-	unsigned long vm_flags = vma->vm_flags;
+	unsigned long vm_flags = BPF_CORE_READ(vma, vm_flags);
 	unsigned long start_brk = BPF_CORE_READ(mm, start_brk);
 	unsigned long start_stack = BPF_CORE_READ(mm, start_stack);
-	struct file *file = vma->vm_file;
+	struct file *file = BPF_CORE_READ(vma, vm_file);
 
-	/* The time of the exec: the set is one snapshot. */
-	rec->hdr.time_ns = exec->time_ns;
-	rec->start = vma->vm_start;
-	rec->end = vma->vm_end;
-	rec->offset = vma->vm_pgoff << 12;
+	rec->start = BPF_CORE_READ(vma, vm_start);
+	rec->end = BPF_CORE_READ(vma, vm_end);
+	rec->offset = BPF_CORE_READ(vma, vm_pgoff) << 12;
 	rec->prot = vm_flags & (VM_READ | VM_WRITE | VM_EXEC);
 	rec->shared = !!(vm_flags & VM_SHARED);
 	__builtin_memset(rec->name, 0, sizeof(rec->name));
@@ -102,9 +102,23 @@ static __always_inline void mapping__fill(struct mt_mapping *rec, const struct m
 		rec->hdr.flags |= MT_MAPPING_VDSO;
 }
 
-/* bpf_iter_task_vma: 6.7. Before it the loader reads /proc/PID/maps when it sees the exec. */
-static __always_inline void exec__send_mappings(struct task_struct *task, struct mm_struct *mm,
-						const struct mt_record *exec)
+/* time_ns is the exec's: the set is one snapshot. */
+static __always_inline void mapping__send(struct vm_area_struct *vma, struct mm_struct *mm,
+					  __u64 time_ns, bool first)
+{
+	struct mt_mapping *rec = record__reserve(MT_KIND_MAPPING, sizeof(*rec));
+
+	if (!rec)
+		return;
+	rec->hdr.time_ns = time_ns;
+	if (first)
+		rec->hdr.flags = MT_MAPPING_FIRST;
+	mapping__fill(rec, vma, mm);
+	record__submit(rec);
+}
+
+static __always_inline void exec__send_iterated(struct task_struct *task, struct mm_struct *mm,
+						__u64 time_ns)
 {
 	struct bpf_iter_task_vma it;
 	struct vm_area_struct *vma;
@@ -112,25 +126,75 @@ static __always_inline void exec__send_mappings(struct task_struct *task, struct
 
 	bpf_iter_task_vma_new(&it, task, 0);
 	while ((vma = bpf_iter_task_vma_next(&it))) {
-		struct mt_mapping *rec = record__reserve(MT_KIND_MAPPING, sizeof(*rec));
-
-		if (!rec)
-			continue;
-		if (first)
-			rec->hdr.flags = MT_MAPPING_FIRST;
+		mapping__send(vma, mm, time_ns, first);
 		first = false;
-		mapping__fill(rec, exec, vma, mm);
-		record__submit(rec);
 	}
 	bpf_iter_task_vma_destroy(&it);
+}
+
+/* A global function: the verifier of a kernel without the iterator looks at it once, not per turn.
+ */
+__attribute__((noinline)) int mapping__send_at(__u64 vma, __u64 time_ns, __u32 first)
+{
+	mapping__send((void *)vma, BPF_CORE_READ(current__task(), mm), time_ns, first);
+	return 0;
+}
+
+static __always_inline void exec__send_list(struct mm_struct *mm, __u64 time_ns)
+{
+	struct vm_area_struct___list *vma = BPF_CORE_READ((struct mm_struct___list *)mm, mmap);
+
+	for (__u32 i = 0; i < EXEC_MAX_MAPPINGS && vma; i++) {
+		mapping__send_at((__u64)vma, time_ns, !i);
+		vma = BPF_CORE_READ(vma, vm_next);
+	}
+}
+
+/* A new program's mappings fill at most the nodes that one node holds. */
+static __always_inline void exec__send_tree(struct mm_struct *mm, __u64 time_ns)
+{
+	__u64 root = (__u64)BPF_CORE_READ((struct mm_struct___maple *)mm, mm_mt.ma_root);
+	__u64 leaf = root, leaf_max = ~0ULL, vma, max;
+	bool first = true;
+
+	for (__u32 i = 0; i < MAPLE_SLOTS; i++) {
+		if (MAPLE_TYPE(root) != MAPLE_LEAF_64)
+			leaf = maple__slot(root, i, ~0ULL, &leaf_max);
+		for (__u32 j = 0; j < MAPLE_SLOTS; j++) {
+			vma = maple__slot(leaf, j, leaf_max, &max);
+			if (vma)
+				mapping__send_at(vma, time_ns, first);
+			first &= !vma;
+			if (max == leaf_max)
+				break;
+		}
+		if (leaf_max == ~0ULL)
+			break;
+	}
+}
+
+static __always_inline bool exec__can_send_mappings(void)
+{
+	return can_iterate_vmas() || has_vma_list() || has_vma_tree();
+}
+
+static __always_inline void exec__send_mappings(struct task_struct *task, struct mm_struct *mm,
+						__u64 time_ns)
+{
+	if (can_iterate_vmas())
+		exec__send_iterated(task, mm, time_ns);
+	else if (has_vma_list())
+		exec__send_list(mm, time_ns);
+	else if (has_vma_tree())
+		exec__send_tree(mm, time_ns);
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	struct mm_struct *mm = task->mm;
-	struct mt_record hdr;
 	struct mt_exec *rec;
+	__u64 time_ns;
 
 	if (!tgid__traced(task->tgid))
 		return 0;
@@ -141,12 +205,11 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	exec__fill(rec, task, mm);
 	__builtin_memset(rec->path, 0, sizeof(rec->path));
 	bpf_probe_read_kernel_str(rec->path, sizeof(rec->path), bprm->filename);
-	if (can_iterate_vmas())
+	if (exec__can_send_mappings())
 		rec->hdr.flags = MT_EXEC_MAPPED;
-	hdr = rec->hdr;
+	time_ns = rec->hdr.time_ns;
 	record__submit(rec);
-	if (can_iterate_vmas())
-		exec__send_mappings(task, mm, &hdr);
+	exec__send_mappings(task, mm, time_ns);
 	return 0;
 }
 

@@ -13,6 +13,15 @@ struct mt_config {
 	__u32 wakeup_bytes;
 };
 
+/*
+ * The filter: a byte a pid. In groups, as an element of an array map takes 8 bytes at least, and
+ * kernel.pid_max is 4,194,304 on many systems.
+ */
+#define MT_FILTER_GROUP 64
+struct mt_filter {
+	__u8 on[MT_FILTER_GROUP];
+};
+
 struct mt_control {
 	__u64 lost[MT_LOSS_NR];
 };

@@ -510,12 +510,28 @@ static bool interval_has_faults(const struct model *model)
 	return false;
 }
 
+/* A call may have shown that faults are missing before the next fault told of the loss. */
+static void model__explain_by_losses(struct model *model)
+{
+	for (struct process *proc = model->first; proc; proc = proc->next) {
+		uint64_t nr = proc->check.unexplained < model->lost_unexplained
+				      ? proc->check.unexplained
+				      : model->lost_unexplained;
+
+		proc->check.unexplained -= nr;
+		proc->check.lost += nr;
+		model->lost_unexplained -= nr;
+	}
+}
+
 static int take_end(struct model *model, const struct event *ev)
 {
 	struct model_session *session = &model->session;
 	uint64_t left_ns = ev->time_ns - session->last_tick_ns;
 
 	session->ended_by = ev->ended_by;
+	session->ended = true;
+	model__explain_by_losses(model);
 	/* A run of whole intervals ends a moment after its last tick: that is no interval. */
 	if (left_ns < session->record.interval_ns / 20 && !interval_has_faults(model))
 		return 0;
@@ -541,6 +557,8 @@ static int (*const takers[])(struct model *model, const struct event *ev) = {
 int model__take(struct model *model, const struct event *ev)
 {
 	if (ev->kind >= sizeof(takers) / sizeof(takers[0]) || !takers[ev->kind])
+		return 0;
+	if (model->session.ended)
 		return 0;
 	if (ev->time_ns > model->session.end_ns)
 		model->session.end_ns = ev->time_ns;

@@ -20,6 +20,7 @@ struct model_session {
 	uint64_t end_ns; /* of END, or of the last event */
 	uint64_t last_tick_ns;
 	enum mt_ended_by ended_by;
+	bool ended; /* what comes later is not part of the run */
 };
 
 /* Processes that ended and are no longer listed one by one: their sums. */

@@ -177,9 +177,13 @@ static int live__finish(struct source *source, enum mt_ended_by ended_by)
 	for (uint32_t tgid = 0; tgid < live->tgids.limit; tgid++)
 		if (tgids__alive(&live->tgids, tgid))
 			procfs__threads(tgid, 0, MT_THREAD_FINAL, live__emit_proc, live);
-	probe__detach(&live->links);
+	/*
+	 * The run ends here: the probes go one after the other, and what some of them still tell
+	 * while others are gone would be half the truth. END is older than it.
+	 */
 	now = clock__now_ns();
 	live__sample(live, now);
+	probe__detach(&live->links);
 	live__flush_batches(live);
 	err = live__consume(live);
 	if (!err)

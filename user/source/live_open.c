@@ -76,7 +76,8 @@ static int live__load(struct live *live, struct error *error)
 		return error__set(error, errno, "cannot open the BPF programs: %s",
 				  strerror(errno));
 	probe__select_programs(&live->choice, live->skel->obj);
-	bpf_map__set_max_entries(live->skel->maps.traced, config->all ? 1 : pid_max);
+	bpf_map__set_max_entries(live->skel->maps.traced,
+				 config->all ? 1 : pid_max / MT_FILTER_GROUP + 1);
 	bpf_map__set_max_entries(live->skel->maps.batches, live->nr_cpus);
 	live->skel->rodata->settings = (struct mt_config){
 		.all = config->all,
@@ -136,14 +137,25 @@ static void live__emit_probe(struct live *live, uint64_t time_ns, const struct p
 	live__emit(live, &rec, sizeof(rec));
 }
 
+/* Just the page with the pid's byte is mapped: the whole would count as our memory. */
+static int live__set_filter(struct live *live, uint32_t pid)
+{
+	size_t page_bytes = sysconf(_SC_PAGESIZE), offset = pid / page_bytes * page_bytes;
+	uint8_t *page = mmap(NULL, page_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+			     bpf_map__fd(live->skel->maps.traced), offset);
+
+	if (page == MAP_FAILED)
+		return -errno;
+	page[pid - offset] = 1;
+	munmap(page, page_bytes);
+	return 0;
+}
+
 /* Let the programs see a target, then say what was there before. */
 static int live__enable(struct live *live, uint32_t pid, uint64_t time_ns, struct error *error)
 {
-	uint8_t on = 1;
-	int err;
+	int err = live__set_filter(live, pid);
 
-	err = bpf_map__update_elem(live->skel->maps.traced, &pid, sizeof(pid), &on, sizeof(on),
-				   BPF_ANY);
 	if (err)
 		return error__set(error, -err, "cannot trace pid %u: %s", pid, strerror(-err));
 	if (procfs__check_process(pid))
