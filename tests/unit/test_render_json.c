@@ -347,16 +347,11 @@ static void test_stream_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_unknown_is_null),
-		cmocka_unit_test(test_end),
-		cmocka_unit_test(test_folded),
-		cmocka_unit_test(test_top),
-		cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_many_processes),
+		cmocka_unit_test(test_empty),	     cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_values),	     cmocka_unit_test(test_unknown_is_null),
+		cmocka_unit_test(test_end),	     cmocka_unit_test(test_folded),
+		cmocka_unit_test(test_top),	     cmocka_unit_test(test_strings),
+		cmocka_unit_test(test_numbers),	     cmocka_unit_test(test_many_processes),
 		cmocka_unit_test(test_stream_error),
 	};
 

@@ -10,8 +10,6 @@
 #include "base/array.h"
 #include "cmd/options.h"
 
-const char *argp_program_version = "memtrace " MEMTRACE_VERSION;
-
 static const char doc[] =
 	"Shows what running processes do with memory: page faults, heap growth, stack-limit hits.\v"
 	"With none of -p, -a and a command, nothing is traced. Sizes are in units of 1024 bytes. "
@@ -21,6 +19,9 @@ static const char doc[] =
 	"  sudo memtrace -p 4242 -d 10          ten seconds of one process\n"
 	"  sudo memtrace -f -- make             a command and its children\n"
 	"  sudo memtrace -a -d 5 -F json -o all.json";
+
+/* Options without a letter. */
+enum { KEY_HELP = 256, KEY_VERSION };
 
 static const struct argp_option argp_options[] = {
 	{NULL, 0, NULL, 0, "What to trace:", 1},
@@ -36,6 +37,8 @@ static const struct argp_option argp_options[] = {
 	{"quiet", 'q', NULL, 0, "no lines while it runs, only the report", 2},
 	{"verbose", 'v', NULL, 0,
 	 "also tables by thread and address; what the kernel says of probes", 2},
+	{"help", KEY_HELP, NULL, 0, "show this", -1},
+	{"version", KEY_VERSION, NULL, 0, "show the version", -1},
 	{},
 };
 
@@ -110,7 +113,7 @@ static error_t parse_seconds(struct parse *parse, const char *option, const char
 	char *end;
 	double value = strtod(text, &end);
 
-	if (end == text || *end || !isfinite(value) || value < 0 || value > SECONDS_MAX)
+	if (end == text || *end || text[strspn(text, "0123456789.")] || value > SECONDS_MAX)
 		return usage_error(parse, "%s: '%s' is not a number of seconds", option, text);
 	if (value < min)
 		return usage_error(parse, "%s: %s s is too short: at least %g s", option, text,
@@ -184,6 +187,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'v':
 		opt->verbose = true;
 		return 0;
+	case KEY_HELP:
+		argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP, (char *)"memtrace");
+		exit(fflush(stdout) ? STATUS_FAILURE : STATUS_OK);
+	case KEY_VERSION:
+		puts("memtrace " MEMTRACE_VERSION);
+		exit(fflush(stdout) ? STATUS_FAILURE : STATUS_OK);
 	case ARGP_KEY_ARG:
 		return usage_error(parse, "unexpected '%s': a command to trace goes after --", arg);
 	default:
@@ -219,6 +228,42 @@ static int split_command(int argc, char **argv, struct parse *parse)
 	return argc;
 }
 
+/* Does this word name an option that we have? *needs_value: and it takes one. */
+static bool option__known(const char *word, bool *needs_value)
+{
+	size_t len = strcspn(word, "=");
+
+	for (const struct argp_option *option = argp_options; option->doc; option++) {
+		bool by_letter = word[1] != '-' && option->key < 256 && word[1] == option->key;
+		bool by_name = word[1] == '-' && option->name && len > 2 &&
+			       !strncmp(word + 2, option->name, len - 2);
+
+		*needs_value = option->arg;
+		if (by_letter || by_name)
+			return true;
+	}
+	return false;
+}
+
+/* What getopt refused: an option that we do not have, or the last one without its value. */
+static void explain_option(struct parse *parse, int argc, char **argv)
+{
+	bool needs_value = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (argv[i][0] != '-' || !argv[i][1])
+			continue;
+		if (!option__known(argv[i], &needs_value)) {
+			usage_error(parse, "unknown option '%s'", argv[i]);
+			return;
+		}
+		/* The next word is its value, unless it is in this one. */
+		if (needs_value && (argv[i][1] == '-' ? !strchr(argv[i], '=') : !argv[i][2]))
+			i++;
+	}
+	usage_error(parse, "'%s': unknown option, or its value is missing", argv[argc - 1]);
+}
+
 int options__parse(int argc, char **argv, struct options *opt)
 {
 	static const struct argp argp = {
@@ -230,9 +275,13 @@ int options__parse(int argc, char **argv, struct options *opt)
 	struct parse parse = {.opt = opt};
 
 	*opt = (struct options){.interval_s = 1, .top = 10};
-	argp_err_exit_status = STATUS_USAGE;
 	argc = split_command(argc, argv, &parse);
-	if (parse.failed || argp_parse(&argp, argc, argv, 0, NULL, &parse) || check_targets(&parse))
+	/* argp's own messages take two lines. */
+	if (!parse.failed &&
+	    argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &parse) &&
+	    !parse.failed)
+		explain_option(&parse, argc, argv);
+	if (parse.failed || check_targets(&parse))
 		return STATUS_USAGE;
 	return 0;
 }

@@ -189,6 +189,7 @@ static void pending__revoke(struct process *proc, struct thread *thread)
 		fault->place->pages_touched--;
 	pages__undo(fault->slice, fault->addr, fault->fresh);
 	proc->check.not_counted++;
+	stack__take_back_growth(proc, fault->addr);
 }
 
 void faults__take_major(struct thread *thread, uint64_t addr)

@@ -122,6 +122,9 @@ static int model__note_lost(struct model *model, uint16_t cpu, uint32_t lost)
 			return -ENOMEM;
 		*slot = 0;
 	}
+	/* The counter goes one way; a recording may say what it likes. */
+	if ((int32_t)(lost - model->lost_on_cpu.items[cpu]) < 0)
+		return 0;
 	model->lost_unexplained += lost - model->lost_on_cpu.items[cpu];
 	model->lost_on_cpu.items[cpu] = lost;
 	return 0;
@@ -313,12 +316,21 @@ static int take_session(struct model *model, const struct event *ev)
 	return 0;
 }
 
+/* /proc counts in clock ticks of 10 ms, a fork in ns. */
+#define START_SLACK_NS 20000000
+
+static bool process__started_at(const struct process *proc, uint64_t start_ns)
+{
+	int64_t apart = (int64_t)(proc->start_boottime_ns - start_ns);
+
+	return !proc->start_known || llabs(apart) <= START_SLACK_NS;
+}
+
 static int take_process(struct model *model, const struct event *ev)
 {
 	struct process *proc = model__process(model, ev->tgid);
 
-	if (proc && (proc->ended ||
-		     (proc->start_known && proc->start_boottime_ns != ev->process->start_ns)))
+	if (proc && (proc->ended || !process__started_at(proc, ev->process->start_ns)))
 		proc = model__begin(model, ev->tgid);
 	if (!proc)
 		return -ENOMEM;

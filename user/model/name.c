@@ -50,13 +50,19 @@ void names__free(struct names *names)
 	free(names);
 }
 
+/* What /proc adds to the path of a file that has been unlinked, and the kernel's name has not. */
+#define DELETED " (deleted)"
+
 /* FNV-1a, 32 bits (Fowler, Noll, Vo). */
 static uint32_t text__hash(const char *text)
 {
+	size_t len = strlen(text), mark = strlen(DELETED);
 	uint32_t hash = 2166136261U;
 
-	while (*text)
-		hash = (hash ^ (unsigned char)*text++) * 16777619U;
+	if (len > mark && !strcmp(text + len - mark, DELETED))
+		len -= mark;
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)text[i]) * 16777619U;
 	return hash;
 }
 

@@ -106,12 +106,14 @@ void process__rename_thread(struct process *proc, uint32_t old_tid, uint32_t new
 
 	if (old_tid == new_tid)
 		return;
-	HASH_FIND(hh, proc->threads, &old_tid, sizeof(old_tid), thread);
-	if (!thread)
-		return;
+	/* The old leader is gone, also where the thread that takes its place was not seen before.
+	 */
 	HASH_FIND(hh, proc->threads, &new_tid, sizeof(new_tid), leader);
 	if (leader)
 		thread__fold(proc, leader);
+	HASH_FIND(hh, proc->threads, &old_tid, sizeof(old_tid), thread);
+	if (!thread)
+		return;
 	HASH_DELETE(hh, proc->threads, thread);
 	thread->tid = new_tid;
 	thread->exited = false;

@@ -285,6 +285,8 @@ void space__note_sp(struct process *proc, uint64_t sp);
 
 /* stack.c */
 bool stack__grow(struct process *proc, uint64_t addr);
+/* The fault at addr came to nothing: the stack has not grown for it. */
+void stack__take_back_growth(struct process *proc, uint64_t addr);
 int stack__take_signal(struct process *proc, const struct event *ev);
 uint64_t stack__bytes(const struct process *proc);
 

@@ -48,8 +48,7 @@ bool stack__grow(struct process *proc, uint64_t addr)
 	return true;
 }
 
-/* The kernel has refused: it was a bad access and no growth. */
-static void stack__take_back_growth(struct process *proc, uint64_t addr)
+void stack__take_back_growth(struct process *proc, uint64_t addr)
 {
 	struct stack *stack = &proc->stack;
 	struct vma *vma = mirror__find(&proc->mirror, addr);

@@ -288,8 +288,10 @@ int render_text__report(const struct report *report, const struct render_options
 	text__open(&text, opt, out);
 	section__header(&text, report);
 	rows = text__rows(&text, report->nr_processes);
-	if (!report->nr_processes)
-		text__linef(&text, "No process was seen.");
+	if (!report->nr_processes) {
+		text__end(&text);
+		text__linef(&text, "No process did anything with memory that is traced.");
+	}
 	if (report->nr_processes > 1)
 		section__summary(&text, report);
 	for (size_t i = 0; i < rows && !text.err; i++)

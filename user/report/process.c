@@ -236,7 +236,8 @@ static int build_heap(const struct process *proc, struct report_process *row)
 
 	row->heap.brk_bytes = heap__brk_bytes(proc);
 	row->heap.anon_mmap_bytes = proc->mirror.anon_bytes;
-	row->heap.growth_bytes = (int64_t)(heap__bytes(proc) - heap->base_bytes);
+	if (heap->base_known)
+		row->heap.growth_bytes = (int64_t)(heap__bytes(proc) - heap->base_bytes);
 	row->heap.peak_bytes = heap->peak_bytes;
 	row->heap.rss_bytes = heap->rss_bytes;
 	row->heap.peak_rss_bytes = heap->peak_rss_bytes;
