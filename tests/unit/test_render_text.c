@@ -98,7 +98,7 @@ static void test_header(void **state)
 		"                                       nobody sees\n"
 		"\n"
 		"lost 0 of 655,360 records\n"
-		"No process was seen.\n");
+		"\nNo process did anything with memory that is traced.\n");
 	free(text);
 }
 
