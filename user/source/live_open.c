@@ -31,11 +31,12 @@ static void live__freep(struct live **live)
 static uint32_t read_pid_max(void)
 {
 	FILE *file __fclose = fopen("/proc/sys/kernel/pid_max", "re");
-	unsigned int pid_max;
+	unsigned int pid_max = 0;
 
-	if (!file || fscanf(file, "%u", &pid_max) != 1)
-		return 4 << 20; /* PID_MAX_LIMIT */
-	return pid_max;
+	if (file && fscanf(file, "%u", &pid_max) != 1)
+		pid_max = 0;
+	/* cppcheck-suppress resourceLeak ; the attribute closes it */
+	return pid_max ?: 4 << 20; /* PID_MAX_LIMIT */
 }
 
 static int load__explain(int err, struct error *error)
@@ -202,6 +203,7 @@ int live__open(const struct source_config *config, source_fn fn, void *ctx, stru
 	live->ctx = ctx;
 	live->pids = calloc(config->nr_pids + 1, sizeof(*live->pids));
 	if (!live->pids)
+		/* cppcheck-suppress memleak ; the attribute frees it */
 		return error__set(error, ENOMEM, "out of memory");
 	for (size_t i = 0; i < config->nr_pids; i++)
 		live->pids[i] = config->pids[i];
@@ -213,6 +215,6 @@ int live__open(const struct source_config *config, source_fn fn, void *ctx, stru
 		err = live__start(live, error);
 	if (err)
 		return err;
-	*ret = (struct source *)move_ptr(live);
+	*ret = &move_ptr(live)->source;
 	return 0;
 }
