@@ -336,4 +336,23 @@ static inline void feed__program(struct feed *feed)
 	feed__thread_read(feed, PID, FLT(0, 0), STACK_START + 0x20000, 0);
 }
 
+/* Fixtures: a run of intervals of a second with one program in it, as *state. */
+static inline int feed__setup(void **state)
+{
+	struct feed *feed = malloc(sizeof(*feed));
+
+	feed__open(feed);
+	feed__session(feed, 1000000000);
+	feed__program(feed);
+	*state = feed;
+	return 0;
+}
+
+static inline int feed__teardown(void **state)
+{
+	feed__close(*state);
+	free(*state);
+	return 0;
+}
+
 #endif

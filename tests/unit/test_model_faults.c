@@ -14,24 +14,6 @@
 
 #define AREA 0x7f1000000000ULL
 
-static int open_program(void **state)
-{
-	struct feed *feed = malloc(sizeof(*feed));
-
-	feed__open(feed);
-	feed__session(feed, 1000000000);
-	feed__program(feed);
-	*state = feed;
-	return 0;
-}
-
-static int close_program(void **state)
-{
-	feed__close(*state);
-	free(*state);
-	return 0;
-}
-
 static void settle(struct feed *feed, struct mt_flt flt)
 {
 	feed__call(feed, MT_KIND_MADVISE, PID, ARGS(AREA, PAGE, MADV_DONTNEED), 0, flt);
@@ -410,7 +392,7 @@ static void test_pages_touched_and_runs(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_program, close_program)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, feed__setup, feed__teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_minor_and_major_by_counters),
 		TEST(test_counters_wrap),

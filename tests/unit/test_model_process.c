@@ -17,24 +17,6 @@
 #define CHILD 5000U
 #define SEC 1000000000ULL
 
-static int open_program(void **state)
-{
-	struct feed *feed = malloc(sizeof(*feed));
-
-	feed__open(feed);
-	feed__session(feed, SEC);
-	feed__program(feed);
-	*state = feed;
-	return 0;
-}
-
-static int close_program(void **state)
-{
-	feed__close(*state);
-	free(*state);
-	return 0;
-}
-
 static void test_fork_copies(void **state)
 {
 	struct feed *feed = *state;
@@ -241,7 +223,7 @@ static void test_many_short_lives(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_program, close_program)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, feed__setup, feed__teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_fork_copies),
 		TEST(test_exec_resets),

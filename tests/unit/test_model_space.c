@@ -17,24 +17,6 @@
 #define AREA 0x7f1000000000ULL
 #define SEC 1000000000ULL
 
-static int open_program(void **state)
-{
-	struct feed *feed = malloc(sizeof(*feed));
-
-	feed__open(feed);
-	feed__session(feed, SEC);
-	feed__program(feed);
-	*state = feed;
-	return 0;
-}
-
-static int close_program(void **state)
-{
-	feed__close(*state);
-	free(*state);
-	return 0;
-}
-
 static void brk_to(struct feed *feed, uint64_t wished, uint64_t got)
 {
 	feed__call(feed, MT_KIND_BRK, PID, ARGS(wished), (int64_t)got, FLT(0, 0));
@@ -319,7 +301,7 @@ static void test_names(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_program, close_program)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, feed__setup, feed__teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_brk_levels),	      cmocka_unit_test(test_brk_with_unknown_start),
 		TEST(test_anon_levels),	      TEST(test_failed_calls),

@@ -19,24 +19,6 @@
 #define AREA 0x7f1000000000ULL
 #define SEC 1000000000ULL
 
-static int open_program(void **state)
-{
-	struct feed *feed = malloc(sizeof(*feed));
-
-	feed__open(feed);
-	feed__session(feed, SEC);
-	feed__program(feed);
-	*state = feed;
-	return 0;
-}
-
-static int close_program(void **state)
-{
-	feed__close(*state);
-	free(*state);
-	return 0;
-}
-
 static struct report *build(struct feed *feed)
 {
 	struct report *report;
@@ -227,7 +209,7 @@ static void test_retired(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_program, close_program)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, feed__setup, feed__teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_empty),
 		TEST(test_session_and_losses),

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/array.h"
+#include "model/intervals.h"
 #include "model/model.h"
 #include "model/name.h"
 
@@ -12,11 +13,6 @@
 #define MADV_POPULATE_READ 22
 #define MADV_POPULATE_WRITE 23
 #endif
-
-/* Beyond so many processes those that ended keep their counts, but not their address space. */
-#define MAX_WHOLE_ENDED 256
-/* And beyond so many the smaller half of those that ended is kept as a sum. */
-#define MAX_LISTED 16384
 
 int model__new(struct model **ret)
 {
@@ -383,112 +379,6 @@ static int take_sample(struct model *model, const struct event *ev)
 	return 0;
 }
 
-static int by_faults(const void *a, const void *b)
-{
-	const struct faults *fa = &(*(struct process *const *)a)->faults;
-	const struct faults *fb = &(*(struct process *const *)b)->faults;
-	uint64_t ta = fa->minor + fa->major, tb = fb->minor + fb->major;
-
-	return (ta > tb) - (ta < tb);
-}
-
-static void model__fold(struct model *model, struct process *proc)
-{
-	struct model_folded *folded = &model->folded;
-	struct process *in_table;
-
-	folded->processes++;
-	folded->minor += proc->faults.minor;
-	folded->major += proc->faults.major;
-	folded->hits += proc->stack.hits_total;
-	folded->failed_checks += proc->check.unexplained != 0;
-	HASH_FIND(hh, model->by_pid, &proc->pid, sizeof(proc->pid), in_table);
-	if (in_table == proc)
-		HASH_DELETE(hh, model->by_pid, proc);
-	if (model->hit == proc)
-		model->hit = NULL;
-	process__free(proc);
-}
-
-/* Fold the smaller half of the retired processes. */
-static int model__fold_small(struct model *model)
-{
-	struct process **retired, **link = &model->first;
-	size_t nr = 0;
-
-	retired = calloc(model->nr_processes, sizeof(struct process *));
-	if (!retired)
-		return -ENOMEM;
-	for (struct process *proc = model->first; proc; proc = proc->next)
-		if (proc->retired)
-			retired[nr++] = proc;
-	qsort(retired, nr, sizeof(struct process *), by_faults);
-	for (size_t i = 0; i < nr / 2; i++)
-		retired[i]->folding = true;
-	free(retired);
-	while (*link) {
-		struct process *proc = *link;
-
-		if (!proc->folding) {
-			link = &proc->next;
-			continue;
-		}
-		*link = proc->next;
-		model->nr_processes--;
-		model__fold(model, proc);
-	}
-	model->last_link = link;
-	return 0;
-}
-
-/* A fault that was counted as minor may turn out major, or none, after the tick. */
-static uint64_t since(uint64_t now, uint64_t *seen)
-{
-	uint64_t before = *seen;
-
-	*seen = now;
-	return now > before ? now - before : 0;
-}
-
-static void interval__close(struct process *proc)
-{
-	struct interval *interval = &proc->interval;
-	uint64_t heap = heap__bytes(proc);
-
-	interval->minor = since(proc->faults.minor, &interval->seen_minor);
-	interval->major = since(proc->faults.major, &interval->seen_major);
-	interval->hits = since(proc->stack.hits_total, &interval->seen_hits);
-	interval->heap_delta_bytes = (int64_t)(heap - interval->seen_heap_bytes);
-	interval->seen_heap_bytes = heap;
-}
-
-/* Close an interval of every current process, and drop those that have had their last. */
-static int model__tick(struct model *model, uint64_t time_ns)
-{
-	size_t left = 0;
-	int err = 0;
-
-	for (size_t i = 0; i < model->current.nr; i++) {
-		struct process *proc = model->current.items[i];
-
-		if (proc->end_ticked) {
-			if (model->nr_processes > MAX_WHOLE_ENDED)
-				process__retire(proc);
-			continue;
-		}
-		model->current.items[left++] = proc;
-		proc->end_ticked = proc->ended;
-		heap__note_level(proc);
-		err = err ?: timeline__tick(proc, time_ns);
-		interval__close(proc);
-	}
-	model->current.nr = left;
-	model->session.last_tick_ns = time_ns;
-	if (!err && model->nr_processes > MAX_LISTED && left < MAX_LISTED / 2)
-		err = model__fold_small(model);
-	return err;
-}
-
 static int take_tick(struct model *model, const struct event *ev)
 {
 	return model__tick(model, ev->time_ns);
@@ -510,32 +400,6 @@ static int take_probe(struct model *model, const struct event *ev)
 	return 0;
 }
 
-static bool interval_has_faults(const struct model *model)
-{
-	for (size_t i = 0; i < model->current.nr; i++) {
-		const struct timeline *timeline = &model->current.items[i]->timeline;
-		const struct point *open = timeline->nr ? &timeline->items[timeline->nr - 1] : NULL;
-
-		if (open && open->minor + open->major)
-			return true;
-	}
-	return false;
-}
-
-/* A call may have shown that faults are missing before the next fault told of the loss. */
-static void model__explain_by_losses(struct model *model)
-{
-	for (struct process *proc = model->first; proc; proc = proc->next) {
-		uint64_t nr = proc->check.unexplained < model->lost_unexplained
-				      ? proc->check.unexplained
-				      : model->lost_unexplained;
-
-		proc->check.unexplained -= nr;
-		proc->check.lost += nr;
-		model->lost_unexplained -= nr;
-	}
-}
-
 static int take_end(struct model *model, const struct event *ev)
 {
 	struct model_session *session = &model->session;
@@ -545,7 +409,7 @@ static int take_end(struct model *model, const struct event *ev)
 	session->ended = true;
 	model__explain_by_losses(model);
 	/* A run of whole intervals ends a moment after its last tick: that is no interval. */
-	if (left_ns < session->record.interval_ns / 20 && !interval_has_faults(model))
+	if (left_ns < session->record.interval_ns / 20 && !model__interval_has_faults(model))
 		return 0;
 	return model__tick(model, ev->time_ns);
 }
