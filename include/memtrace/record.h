@@ -262,6 +262,7 @@ enum mt_loss {
 	MT_LOSS_RING_RECORDS = 1, /* other records: ring buffer full */
 	MT_LOSS_FILTER_FULL = 2,  /* children not followed: pid outside of the filter */
 	MT_LOSS_READ = 3,	  /* records that the reader could not keep or decode */
+	MT_LOSS_MISSED = 4,	  /* probes that the kernel did not run, on events of any process */
 	MT_LOSS_NR,
 };
 
@@ -307,7 +308,7 @@ _Static_assert(sizeof(struct mt_session) == 312, "record ABI");
 _Static_assert(sizeof(struct mt_process) == 336, "record ABI");
 _Static_assert(sizeof(struct mt_thread) == 56, "record ABI");
 _Static_assert(sizeof(struct mt_sample) == 32, "record ABI");
-_Static_assert(sizeof(struct mt_losses) == 64, "record ABI");
+_Static_assert(sizeof(struct mt_losses) == 72, "record ABI");
 _Static_assert(sizeof(struct mt_probe) == 280, "record ABI");
 _Static_assert(sizeof(struct mt_end) == 32, "record ABI");
 

@@ -121,7 +121,14 @@ static void assert_check(const json_t *process)
 {
 	json_t *check = live__at(process, "check");
 
-	if (!json_is_true(live__at(check, "ok")) || live__number(check, "unexplained"))
+	int64_t sum = live__number(check, "observed") + live__number(check, "explained.populated") -
+		      live__number(check, "explained.not_counted") +
+		      live__number(check, "explained.lost") -
+		      live__number(check, "explained.in_flight") +
+		      live__number(check, "unexplained");
+
+	if (!json_is_true(live__at(check, "ok")) || live__number(check, "unexplained") ||
+	    live__number(check, "kernel_minor") + live__number(check, "kernel_major") != sum)
 		fail_msg("check of pid %lld: %s", (long long)live__number(process, "pid"),
 			 json_dumps(check, JSON_COMPACT));
 }

@@ -225,6 +225,7 @@ void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
 	if (!thread->flt_known) {
 		thread->flt_known = true;
 		thread->flt = flt;
+		thread->first_flt = flt;
 		return;
 	}
 	/* What was read from /proc knew of later faults than this record does. */

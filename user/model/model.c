@@ -101,6 +101,9 @@ static int model__subject(struct model *model, const struct event *ev, struct su
 {
 	subject->proc = model__process(model, ev->tgid);
 	subject->thread = subject->proc ? process__thread(subject->proc, ev->tid) : NULL;
+	if (subject->thread && subject->thread->exited && ev->tid == ev->tgid &&
+	    !subject->proc->ended)
+		subject->thread = process__reborn_leader(subject->proc);
 	return subject->thread ? 0 : -ENOMEM;
 }
 
@@ -247,7 +250,8 @@ static int take_exec(struct model *model, const struct event *ev)
 	subject.proc = model__process(model, ev->tgid);
 	if (!subject.proc)
 		return -ENOMEM;
-	process__rename_thread(subject.proc, ev->exec->old_tid, ev->tgid);
+	if (ev->exec->old_tid != ev->tgid)
+		process__promote_thread(subject.proc, ev->exec->old_tid, &model->lost_unexplained);
 	err = model__subject(model, ev, &subject);
 	if (err)
 		return err;
@@ -371,11 +375,12 @@ static int take_thread(struct model *model, const struct event *ev)
 
 static int take_sample(struct model *model, const struct event *ev)
 {
-	struct process *proc = model__process(model, ev->tgid);
+	struct process *proc;
 
-	if (!proc)
-		return -ENOMEM;
-	proc->heap.rss_bytes = ev->rss_bytes;
+	/* A sample may be dated before the fork that it was read after: it begins no process. */
+	HASH_FIND(hh, model->by_pid, &ev->tgid, sizeof(ev->tgid), proc);
+	if (proc)
+		proc->heap.rss_bytes = ev->rss_bytes;
 	return 0;
 }
 

@@ -99,19 +99,37 @@ struct thread *process__begin_thread(struct process *proc, uint32_t tid)
 	return thread;
 }
 
-/* The thread that execs lives on as the leader. */
-void process__rename_thread(struct process *proc, uint32_t old_tid, uint32_t new_tid)
+struct thread *process__reborn_leader(struct process *proc)
 {
+	struct thread *leader = process__begin_thread(proc, proc->pid);
+
+	if (!leader)
+		return NULL;
+	proc->nr_threads_seen--; /* it was counted under its old tid */
+	leader->flt_known = false;
+	leader->reborn = true;
+	return leader;
+}
+
+void process__promote_thread(struct process *proc, uint32_t old_tid, uint64_t *lost)
+{
+	uint32_t new_tid = proc->pid;
 	struct thread *thread, *leader;
 
-	if (old_tid == new_tid)
+	HASH_FIND(hh, proc->threads, &old_tid, sizeof(old_tid), thread);
+	HASH_FIND(hh, proc->threads, &new_tid, sizeof(new_tid), leader);
+	if (leader && leader->reborn) {
+		leader->reborn = false;
+		if (!thread)
+			return;
+		faults__settle(proc, thread, leader->first_flt, FLT_POPULATING, lost);
+		thread__fold(proc, thread);
 		return;
+	}
 	/* The old leader is gone, also where the thread that takes its place was not seen before.
 	 */
-	HASH_FIND(hh, proc->threads, &new_tid, sizeof(new_tid), leader);
 	if (leader)
 		thread__fold(proc, leader);
-	HASH_FIND(hh, proc->threads, &old_tid, sizeof(old_tid), thread);
 	if (!thread)
 		return;
 	HASH_DELETE(hh, proc->threads, thread);

@@ -61,6 +61,8 @@ struct thread {
 	char comm[MT_COMM_BYTES];
 	bool exited;
 	bool flt_known;
+	bool reborn; /* has the tid of the leader that exited: it is inside of its exec */
+	struct flt first_flt;
 	bool flt_from_proc; /* read from /proc, perhaps a while after the time it is dated */
 	struct flt flt;	    /* the kernel's counters, as last seen */
 	/* Counted without an exception, in a call that goes on: its end says whether it populates.
@@ -240,7 +242,13 @@ void process__retire(struct process *proc);
 struct thread *process__thread(struct process *proc, uint32_t tid);
 
 struct thread *process__begin_thread(struct process *proc, uint32_t tid);
-void process__rename_thread(struct process *proc, uint32_t old_tid, uint32_t new_tid);
+/*
+ * A record by a leader that has exited: another thread is inside of an exec, and has the leader's
+ * tid already. The thread that it is now; NULL without memory.
+ */
+struct thread *process__reborn_leader(struct process *proc);
+/* A thread that is not the leader has become it by exec. *lost as in faults__settle(). */
+void process__promote_thread(struct process *proc, uint32_t old_tid, uint64_t *lost);
 void process__end_thread(struct process *proc, struct thread *thread);
 
 /* faults.c */

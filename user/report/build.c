@@ -11,10 +11,9 @@
 #include "report/report.h"
 
 static const char *const loss_causes[MT_LOSS_NR] = {
-	[MT_LOSS_RING_FAULTS] = "ring_full_faults",
-	[MT_LOSS_RING_RECORDS] = "ring_full_records",
-	[MT_LOSS_FILTER_FULL] = "not_followed",
-	[MT_LOSS_READ] = "undecodable",
+	[MT_LOSS_RING_FAULTS] = "ring_full_faults", [MT_LOSS_RING_RECORDS] = "ring_full_records",
+	[MT_LOSS_FILTER_FULL] = "not_followed",	    [MT_LOSS_READ] = "undecodable",
+	[MT_LOSS_MISSED] = "probe_missed",
 };
 
 static const char *ended_by__name(enum mt_ended_by ended_by)

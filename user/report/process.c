@@ -301,6 +301,7 @@ static void build_check(const struct process *proc, struct report_process *row)
 {
 	const struct check *check = &proc->check;
 	const struct thread *thread, *next;
+	int64_t residual;
 
 	row->check = (struct report_check){
 		.known = true,
@@ -316,6 +317,11 @@ static void build_check(const struct process *proc, struct report_process *row)
 		row->check.in_flight += thread->pending.open;
 		row->check.unexplained += thread->undecided;
 	}
+	/* What the parts leave over is unexplained, whatever was thought of each. */
+	residual =
+		(int64_t)(check->kernel_minor + check->kernel_major + check->not_counted +
+			  row->check.in_flight - check->observed - check->populated - check->lost);
+	row->check.unexplained = residual ?: row->check.unexplained;
 	row->check.ok = !row->check.unexplained;
 }
 

@@ -82,6 +82,27 @@ static int live__epoch(struct live *live)
 	return live__emit(live, &rec, sizeof(rec));
 }
 
+/*
+ * Where tracepoints run preemptibly (7.x), a program is skipped on a CPU whose last run of it was
+ * preempted; the kernel counts that (5.12), for events of whomever.
+ */
+static uint64_t live__missed(const struct live *live)
+{
+	struct bpf_program *program;
+	uint64_t missed = 0;
+
+	bpf_object__for_each_program(program, live->skel->obj)
+	{
+		struct bpf_prog_info info = {};
+		__u32 size = sizeof(info);
+		int fd = bpf_program__fd(program);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size))
+			missed += info.recursion_misses;
+	}
+	return missed;
+}
+
 static int live__emit_losses(struct live *live, uint64_t time_ns)
 {
 	struct mt_losses rec = {.delivered = live->nr_delivered};
@@ -89,19 +110,26 @@ static int live__emit_losses(struct live *live, uint64_t time_ns)
 	record__start(&rec.hdr, MT_KIND_LOSS, sizeof(rec), time_ns);
 	for (int i = 0; i < MT_LOSS_NR; i++)
 		rec.lost[i] = __atomic_load_n(&live->skel->bss->control.lost[i], __ATOMIC_RELAXED);
+	rec.lost[MT_LOSS_MISSED] = live__missed(live);
 	return live__emit(live, &rec, sizeof(rec));
 }
 
 /* Resident sizes: of the targets, and of whoever did something since the last time. */
 static void live__sample(struct live *live, uint64_t time_ns)
 {
-	for (size_t i = 0; i < live->config.nr_pids; i++)
+	for (size_t i = 0; i < live->config.nr_pids; i++) {
 		tgids__note_active(&live->tgids, live->pids[i]);
+		/* Gone without an exit record: it was lost, and nobody shall wait for it. */
+		if (!procfs__nr_threads(live->pids[i]))
+			tgids__exit(&live->tgids, live->pids[i]);
+	}
 	for (size_t i = 0; i < live->tgids.active.nr; i++) {
 		uint32_t tgid = live->tgids.active.items[i];
 
-		if (tgids__alive(&live->tgids, tgid))
-			procfs__sample(tgid, time_ns, live__emit_proc, live);
+		if (!tgids__alive(&live->tgids, tgid))
+			continue;
+		if (procfs__sample(tgid, time_ns, live__emit_proc, live) == -ESRCH)
+			tgids__exit(&live->tgids, tgid);
 	}
 	tgids__reset_active(&live->tgids);
 }
