@@ -17,6 +17,15 @@
 #define PAGE 4096ULL
 #define RW (PROT_READ | PROT_WRITE)
 
+static struct vma *nth(const struct mirror *mirror, size_t n)
+{
+	struct vma *vma = mirror__first(mirror);
+
+	while (n--)
+		vma = mirror__next(vma);
+	return vma;
+}
+
 /* SplitMix64 (Steele, Lea, Flood). */
 static uint64_t random__next(uint64_t *seed)
 {
@@ -52,7 +61,7 @@ static void assert_mirror(const struct mirror *mirror, const char *expected)
 	size_t used = 0;
 
 	for (size_t i = 0; i < mirror->nr && used < sizeof(text); i++) {
-		const struct vma *vma = &mirror->items[i];
+		const struct vma *vma = nth(mirror, i);
 
 		used += snprintf(text + used, sizeof(text) - used, "%s%llu-%llu%s%s%s%s",
 				 i ? " " : "", vma->start / PAGE, vma->end / PAGE,
@@ -72,13 +81,13 @@ static void test_split_by_unmap(void **state)
 	assert_int_equal(unmap(&mirror, 14, 2), 0);
 	assert_mirror(&mirror, "10-14rw 16-20rw");
 	assert_true(mirror.anon_bytes == 8 * PAGE);
-	assert_true(mirror.items[0].origin == mirror.items[1].origin);
-	assert_true(mirror.items[1].offset == 6 * PAGE);
+	assert_true(nth(&mirror, 0)->origin == nth(&mirror, 1)->origin);
+	assert_true(nth(&mirror, 1)->offset == 6 * PAGE);
 	assert_null(mirror__find(&mirror, 14 * PAGE));
 	assert_null(mirror__find(&mirror, 16 * PAGE - 1));
-	assert_ptr_equal(mirror__find(&mirror, 16 * PAGE), &mirror.items[1]);
-	assert_ptr_equal(mirror__find(&mirror, 14 * PAGE - 1), &mirror.items[0]);
-	assert_ptr_equal(mirror__find_above(&mirror, 14 * PAGE), &mirror.items[1]);
+	assert_ptr_equal(mirror__find(&mirror, 16 * PAGE), nth(&mirror, 1));
+	assert_ptr_equal(mirror__find(&mirror, 14 * PAGE - 1), nth(&mirror, 0));
+	assert_ptr_equal(mirror__find_above(&mirror, 14 * PAGE), nth(&mirror, 1));
 	assert_null(mirror__find_above(&mirror, 20 * PAGE));
 	mirror__clear(&mirror);
 }
@@ -112,8 +121,8 @@ static void test_replace(void **state)
 	map(&mirror, 10, 10, RW);
 	map(&mirror, 13, 2, PROT_READ); /* MAP_FIXED into the middle */
 	assert_mirror(&mirror, "10-13rw 13-15r 15-20rw");
-	assert_true(mirror.items[0].origin == mirror.items[2].origin);
-	assert_true(mirror.items[0].origin != mirror.items[1].origin);
+	assert_true(nth(&mirror, 0)->origin == nth(&mirror, 2)->origin);
+	assert_true(nth(&mirror, 0)->origin != nth(&mirror, 1)->origin);
 	assert_true(mirror.anon_bytes == 8 * PAGE);
 	map(&mirror, 12, 10, RW); /* over several, and beyond */
 	assert_mirror(&mirror, "10-12rw 12-22rw");
@@ -184,8 +193,8 @@ static void test_remap(void **state)
 	map(&mirror, 60, 4, PROT_READ);
 	mirror__remap(&mirror, 42 * PAGE, 2 * PAGE, 61 * PAGE, 2 * PAGE, false);
 	assert_mirror(&mirror, "40-42rw 44-46rw 60-61r 61-63rw 63-64r");
-	assert_true(mirror.items[3].offset == 2 * PAGE);
-	assert_true(mirror.items[3].origin == mirror.items[0].origin);
+	assert_true(nth(&mirror, 3)->offset == 2 * PAGE);
+	assert_true(nth(&mirror, 3)->origin == nth(&mirror, 0)->origin);
 	/* The old place stays mapped: MREMAP_DONTUNMAP. */
 	mirror__remap(&mirror, 40 * PAGE, 2 * PAGE, 80 * PAGE, 2 * PAGE, true);
 	assert_mirror(&mirror, "40-42rw 44-46rw 60-61r 61-63rw 63-64r 80-82rw");
@@ -229,14 +238,14 @@ static void test_top_of_address_space(void **state)
 	assert_mirror(&mirror, "10-20rw");
 	assert_int_equal(mirror__map(&mirror, &top), 0);
 	assert_int_equal(mirror.nr, 2);
-	assert_true(mirror.items[1].end == UINT64_MAX - (PAGE - 1));
+	assert_true(nth(&mirror, 1)->end == UINT64_MAX - (PAGE - 1));
 	assert_null(mirror__find(&mirror, UINT64_MAX));
 	assert_null(mirror__find_above(&mirror, UINT64_MAX));
 	assert_int_equal(mirror__unmap(&mirror, 0 - PAGE, UINT64_MAX), 0);
 	mirror__remap(&mirror, 10 * PAGE, UINT64_MAX, 12 * PAGE, UINT64_MAX - 13 * PAGE, false);
 	mirror__remap(&mirror, 10 * PAGE, PAGE, 0 - PAGE, 4 * PAGE, false);
 	for (size_t i = 1; i < mirror.nr; i++)
-		assert_true(mirror.items[i - 1].end <= mirror.items[i].start);
+		assert_true(nth(&mirror, i - 1)->end <= nth(&mirror, i)->start);
 	mirror__clear(&mirror);
 }
 
@@ -301,7 +310,7 @@ static void test_names(void **state)
 	mirror__remap(&mirror, 6 * PAGE, PAGE, 20 * PAGE, PAGE, false);
 	assert_int_equal(mirror__copy(&copy, &mirror), 0);
 	mirror__clear(&mirror);
-	assert_string_equal(name__text(copy.items[0].name), "/usr/lib/libx.so");
+	assert_string_equal(name__text(nth(&copy, 0)->name), "/usr/lib/libx.so");
 	mirror__clear(&copy);
 	/* The last has gone: it is made anew, with what is known now. */
 	vma.name = names__get(names, 8, 1, 7, "libx.so");
@@ -316,10 +325,10 @@ static void test_copy(void **state)
 
 	(void)state;
 	map(&mirror, 10, 4, RW);
-	mirror.items[0].place = (struct place *)&mirror;
+	nth(&mirror, 0)->place = (struct place *)&mirror;
 	assert_int_equal(mirror__copy(&copy, &mirror), 0);
 	assert_mirror(&copy, "10-14rw");
-	assert_null(copy.items[0].place);
+	assert_null(nth(&copy, 0)->place);
 	assert_true(copy.known && copy.anon_bytes == 4 * PAGE);
 	/* Each goes its own way. */
 	assert_int_equal(unmap(&copy, 11, 1), 0);
@@ -350,9 +359,9 @@ static void test_set_region(void **state)
 
 	(void)state;
 	map(&mirror, 10, 4, RW);
-	mirror__set_region(&mirror, &mirror.items[0], REGION_THREAD_STACK);
+	mirror__set_region(&mirror, nth(&mirror, 0), REGION_THREAD_STACK);
 	assert_true(mirror.anon_bytes == 0);
-	mirror__set_region(&mirror, &mirror.items[0], REGION_ANON);
+	mirror__set_region(&mirror, nth(&mirror, 0), REGION_ANON);
 	assert_true(mirror.anon_bytes == 4 * PAGE);
 	mirror__clear(&mirror);
 }
@@ -511,7 +520,7 @@ static void oracle__compare(struct oracle *oracle)
 	}
 	assert_true(oracle->mirror.anon_bytes == anon_bytes);
 	for (size_t i = 0; i < oracle->mirror.nr; i++) {
-		const struct vma *vma = &oracle->mirror.items[i];
+		const struct vma *vma = nth(&oracle->mirror, i);
 
 		assert_true(vma->start < vma->end && vma->end <= ORACLE_PAGES * PAGE);
 		assert_true(!i || vma[-1].end <= vma->start);

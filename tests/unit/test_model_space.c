@@ -147,8 +147,9 @@ static void test_absurd_calls(void **state)
 			   (int64_t)(odd[random__below(&seed, 15)]), FLT(0, 0));
 		feed__fault(feed, PID, odd[random__below(&seed, 15)] & MT_FAULT_ADDR_MASK,
 			    FLT(0, 0));
-		for (size_t i = 1; i < proc->mirror.nr; i++)
-			assert_true(proc->mirror.items[i - 1].end <= proc->mirror.items[i].start);
+		for (struct vma *vma = mirror__first(&proc->mirror); vma && mirror__next(vma);
+		     vma = mirror__next(vma))
+			assert_true(vma->end <= mirror__next(vma)->start);
 	}
 	assert_int_equal(proc->faults.minor, 1); /* the last one: none of them was counted */
 }

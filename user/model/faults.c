@@ -71,8 +71,7 @@ void places__measure(struct process *proc)
 		return;
 	HASH_ITER (hh, proc->faults.places, place, next)
 		place->mapped = false;
-	for (size_t i = 0; i < proc->mirror.nr; i++) {
-		const struct vma *vma = &proc->mirror.items[i];
+	for (struct vma *vma = mirror__first(&proc->mirror); vma; vma = mirror__next(vma)) {
 		struct place_key key = vma__key(proc, vma);
 
 		HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);

@@ -111,6 +111,7 @@ int model__tick(struct model *model, uint64_t time_ns)
 		interval__close(proc);
 	}
 	model->current.nr = left;
+	model->session.interval_ns = time_ns - model->session.last_tick_ns;
 	model->session.last_tick_ns = time_ns;
 	if (!err && model->nr_processes > MAX_LISTED && left < MAX_LISTED / 2)
 		err = model__fold_small(model);

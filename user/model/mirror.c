@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
-#include "base/array.h"
 #include "model/mirror.h"
 #include "model/name.h"
 
@@ -20,32 +19,85 @@ static uint64_t vma__anon_bytes(const struct vma *vma)
 		       : 0;
 }
 
+static int vma__compare(const struct vma *a, const struct vma *b)
+{
+	return (a->start > b->start) - (a->start < b->start);
+}
+
+/* The macro wants it, and no header that is sure to be there defines it. */
+#define __unused __attribute__((unused))
+RB_GENERATE_STATIC(vma_tree, vma, node, vma__compare)
+
+struct vma *mirror__first(const struct mirror *mirror)
+{
+	struct vma_tree tree = mirror->tree;
+
+	return RB_MIN(vma_tree, &tree);
+}
+
+struct vma *mirror__last(const struct mirror *mirror)
+{
+	struct vma_tree tree = mirror->tree;
+
+	return RB_MAX(vma_tree, &tree);
+}
+
+struct vma *mirror__next(struct vma *vma)
+{
+	return RB_NEXT(vma_tree, NULL, vma);
+}
+
+struct vma *mirror__before(struct vma *vma)
+{
+	return RB_PREV(vma_tree, NULL, vma);
+}
+
+static void mirror__remove(struct mirror *mirror, struct vma *vma)
+{
+	RB_REMOVE(vma_tree, &mirror->tree, vma);
+	if (mirror->hit == vma)
+		mirror->hit = NULL;
+	mirror->anon_bytes -= vma__anon_bytes(vma);
+	mirror->nr--;
+	name__put(vma->name);
+	free(vma);
+}
+
+/* A copy of the mapping, which takes over the reference to its name. */
+static struct vma *mirror__insert(struct mirror *mirror, const struct vma *vma)
+{
+	struct vma *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	*copy = *vma;
+	RB_INSERT(vma_tree, &mirror->tree, copy);
+	mirror->nr++;
+	mirror->anon_bytes += vma__anon_bytes(copy);
+	return copy;
+}
+
 void mirror__clear(struct mirror *mirror)
 {
 	uint64_t next_origin = mirror->next_origin;
 
-	for (size_t i = 0; i < mirror->nr; i++)
-		name__put(mirror->items[i].name);
-	array__free(mirror);
+	while (!RB_EMPTY(&mirror->tree))
+		mirror__remove(mirror, RB_ROOT(&mirror->tree));
 	/* Places of before are looked up by origin: it must not come again. */
 	*mirror = (struct mirror){.next_origin = next_origin};
 }
 
 int mirror__copy(struct mirror *to, const struct mirror *from)
 {
-	int err = array__reserve(to, from->nr);
+	for (struct vma *vma = mirror__first(from); vma; vma = mirror__next(vma)) {
+		struct vma *copy = mirror__insert(to, vma);
 
-	if (err)
-		return err;
-	for (size_t i = 0; i < from->nr; i++) {
-		to->items[i] = from->items[i];
-		to->items[i].place = NULL;
-		name__hold(to->items[i].name);
+		if (!copy)
+			return -ENOMEM;
+		copy->place = NULL;
+		name__hold(copy->name);
 	}
-	to->nr = from->nr;
-	to->hit = 0;
 	to->next_origin = from->next_origin;
-	to->anon_bytes = from->anon_bytes;
 	to->known = from->known;
 	return 0;
 }
@@ -64,34 +116,27 @@ void mirror__set_region(struct mirror *mirror, struct vma *vma, enum region regi
 	mirror->anon_bytes += vma__anon_bytes(vma);
 }
 
-/* Index of the first mapping that ends above addr; nr if none does. */
-static size_t mirror__index(const struct mirror *mirror, uint64_t addr)
-{
-	size_t low = 0, high = mirror->nr;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (mirror->items[mid].end > addr)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return low;
-}
-
 struct vma *mirror__find_above(struct mirror *mirror, uint64_t addr)
 {
-	size_t i = mirror__index(mirror, addr);
+	struct vma *vma = RB_ROOT(&mirror->tree), *above = NULL;
 
-	return i < mirror->nr ? &mirror->items[i] : NULL;
+	while (vma) {
+		if (vma->end > addr) {
+			above = vma;
+			vma = RB_LEFT(vma, node);
+		} else {
+			vma = RB_RIGHT(vma, node);
+		}
+	}
+	return above;
 }
 
-bool mirror__text_below(const struct mirror *mirror, uint64_t addr, const struct name *name)
+bool mirror__text_below(struct mirror *mirror, uint64_t addr, const struct name *name)
 {
-	for (size_t i = mirror__index(mirror, addr); i-- > 0;) {
-		const struct vma *vma = &mirror->items[i];
+	struct vma *vma = mirror__find_above(mirror, addr);
 
+	for (vma = vma ? mirror__before(vma) : mirror__last(mirror); vma;
+	     vma = mirror__before(vma)) {
 		if (!name || vma->name != name)
 			return false;
 		if (vma->region == REGION_TEXT)
@@ -102,46 +147,34 @@ bool mirror__text_below(const struct mirror *mirror, uint64_t addr, const struct
 
 struct vma *mirror__find(struct mirror *mirror, uint64_t addr)
 {
-	const struct vma *hit = mirror->hit < mirror->nr ? &mirror->items[mirror->hit] : NULL;
+	struct vma *vma = mirror->hit;
 
-	if (!hit || addr < hit->start || addr >= hit->end) {
-		mirror->hit = mirror__index(mirror, addr);
-		if (mirror->hit >= mirror->nr || mirror->items[mirror->hit].start > addr)
-			return NULL;
-	}
-	return &mirror->items[mirror->hit];
-}
-
-static int mirror__insert(struct mirror *mirror, size_t at, const struct vma *vma)
-{
-	if (array__reserve(mirror, mirror->nr + 1))
-		return -ENOMEM;
-	memmove(&mirror->items[at + 1], &mirror->items[at],
-		(mirror->nr - at) * sizeof(*mirror->items));
-	mirror->items[at] = *vma;
-	mirror->nr++;
-	mirror->anon_bytes += vma__anon_bytes(vma);
-	return 0;
+	if (vma && addr >= vma->start && addr < vma->end)
+		return vma;
+	vma = mirror__find_above(mirror, addr);
+	if (!vma || vma->start > addr)
+		return NULL;
+	mirror->hit = vma;
+	return vma;
 }
 
 /* Have a mapping begin at addr, if one holds it. */
 static int mirror__split(struct mirror *mirror, uint64_t addr)
 {
-	size_t i = mirror__index(mirror, addr);
+	struct vma *lower = mirror__find_above(mirror, addr);
 	struct vma upper;
-	int err;
 
-	if (i == mirror->nr || mirror->items[i].start >= addr)
+	if (!lower || lower->start >= addr)
 		return 0;
-	upper = mirror->items[i];
+	upper = *lower;
 	upper.start = addr;
-	upper.offset += addr - mirror->items[i].start;
-	err = mirror__insert(mirror, i + 1, &upper);
-	if (err)
-		return err;
+	upper.offset += addr - lower->start;
+	mirror->anon_bytes -= vma__anon_bytes(lower);
+	lower->end = addr;
+	mirror->anon_bytes += vma__anon_bytes(lower);
+	if (!mirror__insert(mirror, &upper))
+		return -ENOMEM;
 	name__hold(upper.name);
-	mirror->anon_bytes -= vma__anon_bytes(&upper); /* it was counted in the whole */
-	mirror->items[i].end = addr;
 	return 0;
 }
 
@@ -153,43 +186,33 @@ static uint64_t page__up(uint64_t addr)
 					     : (addr + PAGE_MASK) & ~PAGE_MASK;
 }
 
-/* The mappings of a range as whole items: [*first, *end). */
-static int mirror__isolate(struct mirror *mirror, uint64_t start, uint64_t end, size_t *first,
-			   size_t *last)
+/* Have a range consist of whole mappings: *first, and what follows it up to end. */
+static int mirror__isolate(struct mirror *mirror, uint64_t start, uint64_t end, struct vma **first)
 {
 	int err = mirror__split(mirror, start);
 
 	if (!err)
 		err = mirror__split(mirror, end);
-	if (err)
-		return err;
-	*first = mirror__index(mirror, start);
-	for (*last = *first; *last < mirror->nr && mirror->items[*last].start < end;)
-		++*last;
-	return 0;
+	if (!err)
+		*first = mirror__find_above(mirror, start);
+	return err;
 }
 
 int mirror__unmap(struct mirror *mirror, uint64_t start, uint64_t end)
 {
-	size_t first, last;
+	struct vma *vma, *next;
 	int err;
 
 	start &= ~PAGE_MASK;
 	end = page__up(end);
 	if (start >= end)
 		return 0;
-	err = mirror__isolate(mirror, start, end, &first, &last);
-	if (err)
-		return err;
-	for (size_t i = first; i < last; i++) {
-		mirror->anon_bytes -= vma__anon_bytes(&mirror->items[i]);
-		name__put(mirror->items[i].name);
+	err = mirror__isolate(mirror, start, end, &vma);
+	for (; !err && vma && vma->start < end; vma = next) {
+		next = mirror__next(vma);
+		mirror__remove(mirror, vma);
 	}
-	if (last > first)
-		memmove(&mirror->items[first], &mirror->items[last],
-			(mirror->nr - last) * sizeof(*mirror->items));
-	mirror->nr -= last - first;
-	return 0;
+	return err;
 }
 
 static bool vma__same_kind(const struct vma *a, const struct vma *b)
@@ -198,55 +221,54 @@ static bool vma__same_kind(const struct vma *a, const struct vma *b)
 	       a->shared == b->shared && !a->name && !b->name && a->guard == b->guard;
 }
 
-/* Join item i with the one before it. */
-static bool mirror__merge_down(struct mirror *mirror, size_t i)
+/* Join two neighbours if they are alike. */
+static void mirror__merge(struct mirror *mirror, struct vma *lower, struct vma *upper)
 {
-	if (i == 0 || i >= mirror->nr || !vma__same_kind(&mirror->items[i - 1], &mirror->items[i]))
-		return false;
-	mirror->items[i - 1].end = mirror->items[i].end;
-	memmove(&mirror->items[i], &mirror->items[i + 1],
-		(mirror->nr - i - 1) * sizeof(*mirror->items));
-	mirror->nr--;
-	return true;
+	uint64_t end;
+
+	if (!lower || !upper || !vma__same_kind(lower, upper))
+		return;
+	end = upper->end;
+	mirror__remove(mirror, upper);
+	mirror->anon_bytes -= vma__anon_bytes(lower);
+	lower->end = end;
+	mirror->anon_bytes += vma__anon_bytes(lower);
 }
 
 int mirror__map(struct mirror *mirror, const struct vma *vma)
 {
-	struct vma new = *vma;
-	size_t at;
+	struct vma new = *vma, *inserted = NULL;
 	int err;
 
 	new.start &= ~PAGE_MASK;
 	new.end = page__up(new.end);
 	err = new.start < new.end ? mirror__unmap(mirror, new.start, new.end) : -EINVAL;
 	if (!err) {
-		at = mirror__index(mirror, new.start);
-		err = mirror__insert(mirror, at, &new);
+		inserted = mirror__insert(mirror, &new);
+		err = inserted ? 0 : -ENOMEM;
 	}
 	if (err) {
 		name__put(new.name);
 		return err == -EINVAL ? 0 : err;
 	}
 	if (mirror->nr > MERGE_ABOVE) {
-		mirror__merge_down(mirror, at + 1);
-		mirror__merge_down(mirror, at);
+		mirror__merge(mirror, inserted, mirror__next(inserted));
+		mirror__merge(mirror, mirror__before(inserted), inserted);
 	}
 	return 0;
 }
 
 int mirror__protect(struct mirror *mirror, uint64_t start, uint64_t end, uint8_t prot)
 {
-	size_t first, last;
+	struct vma *vma;
 	int err;
 
 	start &= ~PAGE_MASK;
 	end = page__up(end);
 	if (start >= end)
 		return 0;
-	err = mirror__isolate(mirror, start, end, &first, &last);
-	for (size_t i = first; !err && i < last; i++) {
-		struct vma *vma = &mirror->items[i];
-
+	err = mirror__isolate(mirror, start, end, &vma);
+	for (; !err && vma && vma->start < end; vma = mirror__next(vma)) {
 		mirror->anon_bytes -= vma__anon_bytes(vma);
 		vma->prot = prot;
 		mirror->anon_bytes += vma__anon_bytes(vma);
@@ -256,16 +278,16 @@ int mirror__protect(struct mirror *mirror, uint64_t start, uint64_t end, uint8_t
 
 int mirror__guard(struct mirror *mirror, uint64_t start, uint64_t end, bool guard)
 {
-	size_t first, last;
+	struct vma *vma;
 	int err;
 
 	start &= ~PAGE_MASK;
 	end = page__up(end);
 	if (start >= end)
 		return 0;
-	err = mirror__isolate(mirror, start, end, &first, &last);
-	for (size_t i = first; !err && i < last; i++)
-		mirror->items[i].guard = guard;
+	err = mirror__isolate(mirror, start, end, &vma);
+	for (; !err && vma && vma->start < end; vma = mirror__next(vma))
+		vma->guard = guard;
 	return err;
 }
 

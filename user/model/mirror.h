@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <bsd/sys/tree.h>
+
 #include "base/vocab.h"
 
 struct name;
@@ -30,15 +32,18 @@ struct vma {
 	uint8_t region; /* enum region */
 	bool shared;
 	bool guard; /* MADV_GUARD_INSTALL */
+	RB_ENTRY(vma) node;
 };
+
+RB_HEAD(vma_tree, vma);
 
 /* Origins that are not a call of the program's. */
 enum { ORIGIN_NONE, ORIGIN_HEAP, ORIGIN_STACK, ORIGIN_VDSO, ORIGIN_FIRST_CALL };
 
 struct mirror {
-	struct vma *items; /* ascending, not overlapping */
-	size_t nr, cap;
-	size_t hit; /* where the last look-up ended */
+	struct vma_tree tree; /* by address, not overlapping */
+	size_t nr;
+	struct vma *hit; /* where the last look-up ended; NULL: nowhere */
 	uint64_t next_origin;
 	uint64_t anon_bytes; /* anonymous private writable, not a stack */
 	bool known;	     /* a snapshot has been taken */
@@ -47,10 +52,16 @@ struct mirror {
 void mirror__clear(struct mirror *mirror);			/* forget all */
 int mirror__copy(struct mirror *to, const struct mirror *from); /* places are not copied */
 
+/* In ascending order; NULL at the end. */
+struct vma *mirror__first(const struct mirror *mirror);
+struct vma *mirror__last(const struct mirror *mirror);
+struct vma *mirror__next(struct vma *vma);
+struct vma *mirror__before(struct vma *vma);
+
 /* The mapping that holds addr, or NULL. Valid until the next change. */
 struct vma *mirror__find(struct mirror *mirror, uint64_t addr);
 /* Is this file mapped executable directly below addr? So a program's data lies above its text. */
-bool mirror__text_below(const struct mirror *mirror, uint64_t addr, const struct name *name);
+bool mirror__text_below(struct mirror *mirror, uint64_t addr, const struct name *name);
 /* The first mapping that ends above addr, or NULL. */
 struct vma *mirror__find_above(struct mirror *mirror, uint64_t addr);
 

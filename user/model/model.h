@@ -19,6 +19,7 @@ struct model_session {
 	uint64_t start_ns;
 	uint64_t end_ns; /* of END, or of the last event */
 	uint64_t last_tick_ns;
+	uint64_t interval_ns; /* the real length of the interval that was closed last */
 	enum mt_ended_by ended_by;
 	bool ended; /* what comes later is not part of the run */
 };

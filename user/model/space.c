@@ -29,7 +29,7 @@ static bool follows_data(struct process *proc, uint64_t start)
 }
 
 /* vma: all but its region is filled in. */
-static enum region file__region(const struct process *proc, const struct vma *vma, bool shmem)
+static enum region file__region(struct process *proc, const struct vma *vma, bool shmem)
 {
 	if (vma->shared && shmem)
 		return REGION_SHMEM;

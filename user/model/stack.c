@@ -62,9 +62,9 @@ void stack__take_back_growth(struct process *proc, uint64_t addr)
 
 uint64_t stack__bytes(const struct process *proc)
 {
-	for (size_t i = proc->mirror.nr; i-- > 0;)
-		if (proc->mirror.items[i].region == REGION_STACK)
-			return proc->mirror.items[i].end - proc->mirror.items[i].start;
+	for (struct vma *vma = mirror__last(&proc->mirror); vma; vma = mirror__before(vma))
+		if (vma->region == REGION_STACK)
+			return vma->end - vma->start;
 	return 0;
 }
 

@@ -121,10 +121,9 @@ static int slice__describe(struct process *proc, struct report_slice *slice)
 {
 	uint64_t end = slice->start + slice->size_bytes, largest = 0;
 	struct vma *vma = mirror__find_above(&proc->mirror, slice->start);
-	const struct vma *last = proc->mirror.items + proc->mirror.nr;
 	struct place place = {.region = REGION_OTHER};
 
-	for (; vma && vma < last && vma->start < end; vma++) {
+	for (; vma && vma->start < end; vma = mirror__next(vma)) {
 		uint64_t from = vma->start > slice->start ? vma->start : slice->start;
 		uint64_t bytes = (vma->end < end ? vma->end : end) - from;
 
