@@ -86,6 +86,9 @@ static int run__check_pids(struct run *run)
 			return error__set(&run->error, EINVAL,
 					  "%u is a kernel thread, which has no memory of its own",
 					  pid);
+		if (err == -EOWNERDEAD)
+			return error__set(&run->error, ESRCH,
+					  "process %u has ended (it is a zombie)", pid);
 		if (err)
 			return error__set(&run->error, ESRCH, "no process with pid %u", pid);
 		if (pid == (uint32_t)getpid())

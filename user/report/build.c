@@ -160,7 +160,7 @@ void report__interval(const struct model *model, const struct process *proc,
 		.t_s = (double)(session->last_tick_ns - session->start_ns) / NSEC_PER_SEC,
 		.end_realtime_ns = session->record.start_realtime_ns + session->last_tick_ns -
 				   session->start_ns,
-		.length_s = (double)session->record.interval_ns / NSEC_PER_SEC,
+		.length_s = (double)session->interval_ns / NSEC_PER_SEC,
 		.pid = proc->pid,
 		.comm = proc->comm,
 		.minor = interval->minor,

@@ -52,10 +52,12 @@ int procfs__check_process(uint32_t pid)
 		sscanf(line, "State: %c", &state);
 		has_memory |= !strncmp(line, "VmSize:", 7);
 	}
-	if (!tgid || state == 'Z' || state == 'X')
+	if (!tgid || state == 'X')
 		return -ESRCH;
 	if (tgid != pid)
 		return -EINVAL;
+	if (state == 'Z')
+		return -EOWNERDEAD;
 	return has_memory ? 0 : -ENODATA;
 }
 
