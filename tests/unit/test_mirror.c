@@ -500,7 +500,7 @@ static void oracle__remap(struct oracle *oracle, uint64_t from, uint64_t nr)
 
 static void oracle__compare(struct oracle *oracle)
 {
-	uint64_t anon_bytes = 0;
+	uint64_t anon_bytes = 0, nr = 0;
 
 	for (uint64_t i = 0; i < ORACLE_PAGES; i++) {
 		const struct page *page = &oracle->pages[i];
@@ -519,12 +519,14 @@ static void oracle__compare(struct oracle *oracle)
 			anon_bytes += PAGE;
 	}
 	assert_true(oracle->mirror.anon_bytes == anon_bytes);
-	for (size_t i = 0; i < oracle->mirror.nr; i++) {
-		const struct vma *vma = nth(&oracle->mirror, i);
+	for (struct vma *vma = mirror__first(&oracle->mirror); vma; vma = mirror__next(vma)) {
+		const struct vma *before = mirror__before(vma);
 
 		assert_true(vma->start < vma->end && vma->end <= ORACLE_PAGES * PAGE);
-		assert_true(!i || vma[-1].end <= vma->start);
+		assert_true(!before || before->end <= vma->start);
+		nr++;
 	}
+	assert_int_equal(nr, oracle->mirror.nr);
 }
 
 static void test_against_pages(void **state)
