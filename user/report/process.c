@@ -134,7 +134,7 @@ static int slice__describe(struct process *proc, struct report_slice *slice)
 			place.name = vma->name;
 		}
 	}
-	slice->name = strdup(place__name(&place));
+	slice->name = strdup(largest ? place__name(&place) : "[unmapped]");
 	return slice->name ? 0 : -ENOMEM;
 }
 
