@@ -52,6 +52,7 @@ int view__show(struct view *view, const struct model *model)
 	if (nr >= SHOW_IDLE_BELOW)
 		qsort(rows, nr, sizeof(*rows), by_activity);
 	terminal__options(view->stream, view->opt, &render);
+	render.subsecond = view->opt->interval_s < 1;
 	top = view->opt->top && view->opt->top < nr ? view->opt->top : nr;
 	for (size_t i = 0; i < top && !err; i++) {
 		if (nr >= SHOW_IDLE_BELOW && !(rows[i].minor + rows[i].major + rows[i].hits))

@@ -16,9 +16,10 @@ struct report_interval;
 struct render_options {
 	unsigned int width; /* columns */
 	bool colour;
-	bool utf8;    /* the locale's codeset is UTF-8; else text is plain ASCII */
-	bool verbose; /* also the threads, addresses of mappings, sizes of every call */
-	size_t top;   /* rows in each table; 0: all */
+	bool utf8;	/* the locale's codeset is UTF-8; else text is plain ASCII */
+	bool verbose;	/* also the threads, addresses of mappings, sizes of every call */
+	bool subsecond; /* intervals are shorter than a second: the live view shows tenths */
+	size_t top;	/* rows in each table; 0: all */
 };
 
 int render_text__report(const struct report *report, const struct render_options *opt, FILE *out);

@@ -9,12 +9,15 @@
 
 #define COMM_LEAST 10
 #define COMM_MOST 15
+#define TIME_COLUMNS 8
+#define TENTHS_COLUMNS 2
 /* The columns other than comm, with a space after each. */
 #define OTHER_COLUMNS 67
 
 static unsigned int comm_columns(const struct text *text)
 {
-	unsigned int left = text->width > OTHER_COLUMNS ? text->width - OTHER_COLUMNS : 0;
+	unsigned int other = OTHER_COLUMNS + (text->opt->subsecond ? TENTHS_COLUMNS : 0);
+	unsigned int left = text->width > other ? text->width - other : 0;
 
 	if (left < COMM_LEAST)
 		return COMM_LEAST;
@@ -27,7 +30,8 @@ static void line(struct text *text, const char *time, const char *pid, const cha
 	static const int widths[] = {7, 7, 6, 7, 6, 6, 4};
 	unsigned int comm_end;
 
-	text__addf(text, "%8s %7s ", time, pid);
+	text__addf(text, "%*s %7s ", TIME_COLUMNS + (text->opt->subsecond ? TENTHS_COLUMNS : 0),
+		   time, pid);
 	comm_end = text->column + comm_columns(text);
 	text__add(text, comm);
 	text__pad(text, comm_end);
@@ -69,13 +73,17 @@ static struct unit_text few(uint64_t n)
 }
 
 /* Local time, as vmstat -t and sar print it. */
-static void clock_time(uint64_t realtime_ns, char *buf, size_t size)
+static void clock_time(uint64_t realtime_ns, bool tenths, char *buf, size_t size)
 {
 	time_t seconds = (time_t)(realtime_ns / 1000000000U);
 	struct tm tm;
+	size_t len;
 
-	if (!localtime_r(&seconds, &tm) || !strftime(buf, size, "%H:%M:%S", &tm))
+	if (!localtime_r(&seconds, &tm) || !(len = strftime(buf, size, "%H:%M:%S", &tm)))
 		snprintf(buf, size, "-");
+	else if (tenths)
+		snprintf(buf + len, size - len, ".%u",
+			 (unsigned int)(realtime_ns % 1000000000U / 100000000U));
 }
 
 int render_text__interval(const struct report_interval *row, const struct render_options *opt,
@@ -94,7 +102,7 @@ int render_text__interval(const struct report_interval *row, const struct render
 	struct text text;
 
 	text__open(&text, opt, out);
-	clock_time(row->end_realtime_ns, time, sizeof(time));
+	clock_time(row->end_realtime_ns, opt->subsecond, time, sizeof(time));
 	snprintf(pid, sizeof(pid), "%u", row->pid);
 	comm = text__safe(&text, row->comm);
 	if (comm)
