@@ -15,6 +15,7 @@
 #include "sample_report.h"
 
 static const struct render_options utf8_80 = {.width = 80, .utf8 = true, .top = 10};
+static const struct render_options subsecond_80 = {.width = 80, .subsecond = true};
 static const struct render_options ascii_80 = {.width = 80, .top = 10};
 
 /* Renders the report and frees it; the caller frees the text. */
@@ -120,6 +121,44 @@ static void test_lost(void **state)
 	free(text);
 }
 
+/* Lost faults are in the check; what else is lost leaves a wrong picture, and is said so. */
+static void test_lost_records(void **state)
+{
+	static const char words[] =
+		"1,234 records were lost: sizes, counts and the list of processes may be wrong";
+	struct render_options opt = {.width = 100, .colour = true};
+	struct report *report = sample__full();
+	char lines[256];
+	char *text;
+
+	(void)state;
+	report->loss.records = report->loss.by_cause[0].count = 1234;
+	report->loss.by_cause[1].cause = "undecodable";
+	text = render(report, &opt);
+	assert_has_not(text, "were lost");
+	free(text);
+	report = sample__full();
+	report->loss.records = 1234;
+	report->loss.by_cause[0] = (struct report_loss){"ring_full_records", 1200};
+	report->loss.by_cause[1] = (struct report_loss){"probe_missed", 34};
+	text = render(report, &opt);
+	snprintf(lines, sizeof(lines), "probe_missed 34\033[0m\n\033[31m%s\033[0m\n", words);
+	assert_has(text, lines);
+	snprintf(lines, sizeof(lines), "\033[1mHeap\033[0m\n  \033[31m%s\033[0m\n", words);
+	assert_has(text, lines);
+	free(text);
+	report = sample__full();
+	report->loss.records = 1;
+	report->loss.by_cause[1] = (struct report_loss){"probe_missed", 1};
+	text = render(report, &ascii_80);
+	assert_has_lines(
+		text, "Heap\n"
+		      "  1 record was lost: sizes, counts and the list of processes may be wrong\n"
+		      "       now ");
+	assert_tidy(text, 80);
+	free(text);
+}
+
 static void test_faults(void **state)
 {
 	char *text = render(sample__full(), &ascii_80);
@@ -139,10 +178,55 @@ static void test_faults(void **state)
 			 "  thread_stack       1   0.1%  #\n");
 	assert_has_lines(
 		text,
-		"  run, pages  runs      %\n"
-		"  [1]           30  75.0%  #####################################################\n"
-		"  [2, 4)         0   0.0%\n"
-		"  [4, 8)        10  25.0%  ##################\n");
+		"  run, pages  faults      %\n"
+		"  [1]             30  75.0%  ###################################################\n"
+		"  [2, 4)           0   0.0%\n"
+		"  [4, 8)          10  25.0%  #################\n");
+	free(text);
+}
+
+/* Three empty rows of a histogram become one, two stay what they are. */
+static void test_empty_rows(void **state)
+{
+	struct report *report = sample__full();
+	uint64_t *bins = report->processes[0].faults.run_pages_log2;
+	char *text;
+
+	(void)state;
+	bins[2] = 0;
+	bins[3] = 10;
+	bins[7] = 40;
+	text = render(report, &ascii_80);
+	assert_has_lines(
+		text,
+		"  run, pages  faults      %\n"
+		"  [1]             30  37.5%  ######################################\n"
+		"  [2, 4)           0   0.0%\n"
+		"  [4, 8)           0   0.0%\n"
+		"  [8, 16)         10  12.5%  #############\n"
+		"  ...\n"
+		"  [128, 256)      40  50.0%  ###################################################\n"
+		"\n");
+	free(text);
+	report = sample__full();
+	report->processes[0].faults.run_pages_log2[31] = 1;
+	text = render(report, &utf8_80);
+	assert_has(text, "\n  \u2026\n  [2G, 4G) ");
+	assert_tidy(text, 80);
+	free(text);
+}
+
+/* One interval is no course of anything. */
+static void test_one_interval(void **state)
+{
+	struct report *report = sample__full();
+	char *text;
+
+	(void)state;
+	report->processes[0].faults.nr_timeline = 1;
+	text = render(report, &ascii_80);
+	assert_has_not(text, "fault rate");
+	assert_has(text, "exec 0 (0.0%)\n\n  by region ");
 	free(text);
 }
 
@@ -168,6 +252,42 @@ static void test_mappings(void **state)
 	free(text);
 }
 
+static void test_nameless_mappings(void **state)
+{
+	static const char *const names[] = {"[anon]", "[thread stack]", "[shmem]"};
+	struct render_options opt = {.width = 100};
+	struct report *report = sample__full();
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		free(report->processes[0].faults.mappings[i].name);
+		report->processes[0].faults.mappings[i].name = strdup(names[i]);
+	}
+	text = render(report, &opt);
+	assert_has(text, "\n  [anon] 0x7f0000000000   thread_stack ");
+	/* What is unmapped by now is nowhere. */
+	assert_has(text, "\n  [thread stack]          thread_stack ");
+	assert_has(text, "\n  [shmem] 0x7f0000200000  heap ");
+	assert_tidy(text, 100);
+	free(text);
+	report = sample__full();
+	free(report->processes[0].faults.mappings[0].name);
+	report->processes[0].faults.mappings[0].name = strdup("[anon]");
+	text = render(report, &ascii_80);
+	assert_has_not(text, "[anon] 0x");
+	free(text);
+	/* With a column for it, it is not said twice. */
+	opt = (struct render_options){.width = 200, .verbose = true};
+	report = sample__full();
+	free(report->processes[0].faults.mappings[0].name);
+	report->processes[0].faults.mappings[0].name = strdup("[anon]");
+	text = render(report, &opt);
+	assert_has_not(text, "[anon] 0x");
+	assert_has(text, "  0x7f0000000000  ");
+	free(text);
+}
+
 static void test_heap(void **state)
 {
 	char *text = render(sample__full(), &utf8_80);
@@ -178,6 +298,7 @@ static void test_heap(void **state)
 		      "  12.0 MiB  4.0 MiB    8.0 MiB  -3.0 MiB  15.0 MiB  20.0 MiB         -\n");
 	assert_has_lines(
 		text,
+		"\n  at interval ends\n"
 		"  heap        \u2581\u2581\u2581\u2588\u2588\u2588  min 8.0 MiB, max 12.0 MiB\n");
 	/* The second sample of RSS could not be read. */
 	assert_has_lines(text, "  RSS         \u2581\u2581\u2581     min 10.0 MiB, max 10.0 MiB\n");
@@ -210,8 +331,24 @@ static void test_stack(void **state)
 	report->processes[0].stack.hits_total = 1002;
 	text = render(report, &ascii_80);
 	assert_has_lines(text, "  peak 8.0 MiB, no limit\n");
-	assert_has(text, "the main stack could not grow\n                beyond 8.0 MiB,");
+	assert_has(text, "the main stack could not grow\n                beyond 8.0 MiB, at ");
 	assert_has_lines(text, "  and 1,000 more\n");
+	free(text);
+	report = sample__full();
+	report->processes[0].stack.hits[0].size_bytes = 264 * 1024;
+	report->processes[0].stack.hits[0].limit_bytes = 300 * 1024;
+	text = render(report, &ascii_80);
+	assert_has(
+		text,
+		"main_limit: the main stack could not grow\n"
+		"                beyond 264.0 KiB: the limit is 300.0 KiB, at 0x7ffc1f3fefd8, sp\n"
+		"                0x7ffc1f3fefe0\n");
+	free(text);
+	/* A difference that does not show would read as none. */
+	report = sample__full();
+	report->processes[0].stack.hits[0].size_bytes -= 4096;
+	text = render(report, &ascii_80);
+	assert_has(text, "reached its\n                limit, 8.0 MiB of 8.0 MiB, at ");
 	free(text);
 }
 
@@ -429,6 +566,14 @@ static void test_interval(void **state)
 		"0\n");
 	assert_tidy(text, 80);
 	free(text);
+	text = render_interval(&row, &subsecond_80);
+	assert_string_equal(
+		text,
+		"      time     pid comm        minor/s major/s   heap   +heap    RSS  stack hits\n"
+		"09:26:48.1    4242 na\\x0ame     12,000       2  12.0M   +2.0M      -   136K    "
+		"0\n");
+	assert_tidy(text, 80);
+	free(text);
 	row = (struct report_interval){.end_realtime_ns = UINT64_MAX,
 				       .length_s = 1e-9,
 				       .pid = UINT32_MAX / 1024,
@@ -441,6 +586,9 @@ static void test_interval(void **state)
 				       .stack_bytes = UINT64_MAX - 1,
 				       .hits = 1000};
 	text = render_interval(&row, &utf8_80);
+	assert_tidy(text, 80);
+	free(text);
+	text = render_interval(&row, &subsecond_80);
 	assert_tidy(text, 80);
 	free(text);
 }
@@ -475,7 +623,9 @@ int main(void)
 		cmocka_unit_test(test_summary),	     cmocka_unit_test(test_escapes),
 		cmocka_unit_test(test_widths),	     cmocka_unit_test(test_verbose_and_colour),
 		cmocka_unit_test(test_many_points),  cmocka_unit_test(test_interval),
-		cmocka_unit_test(test_stream_error),
+		cmocka_unit_test(test_stream_error), cmocka_unit_test(test_empty_rows),
+		cmocka_unit_test(test_one_interval), cmocka_unit_test(test_nameless_mappings),
+		cmocka_unit_test(test_lost_records),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #define RANGE_COLUMNS 34
 #define SPARK_LEAST 8
 #define SPARK_STRETCH 3
+#define EMPTY_FOLDED 3 /* so many empty rows of a histogram become one */
 
 void chart__bar(struct text *text, double fraction, unsigned int columns)
 {
@@ -38,6 +39,16 @@ static struct unit_text power_of_two(unsigned int exponent)
 	if (exponent < 10)
 		snprintf(ret.s, sizeof(ret.s), "%u", 1U << exponent);
 	return ret;
+}
+
+/* How many bins in a row hold nothing; the last one always holds something. */
+static unsigned int empty_bins(const uint64_t *bins, unsigned int nr_bins)
+{
+	unsigned int nr = 0;
+
+	while (nr < nr_bins && !bins[nr])
+		nr++;
+	return nr;
 }
 
 void chart__log2(struct text *text, const char *title, const char *counted, const uint64_t *bins,
@@ -66,6 +77,16 @@ void chart__log2(struct text *text, const char *title, const char *counted, cons
 	text__end(text);
 	table__open(&table, text, 2, columns, 4);
 	for (unsigned int i = first; i <= last; i++) {
+		unsigned int empty = empty_bins(bins + i, last - i);
+
+		if (empty >= EMPTY_FOLDED) {
+			table__add(&table, text__either(text, "…", "..."));
+			table__add(&table, "");
+			table__add(&table, "");
+			table__add_bar(&table, 0);
+			i += empty - 1;
+			continue;
+		}
 		if (i == 0)
 			table__add(&table, "[1]");
 		else

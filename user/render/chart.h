@@ -13,7 +13,8 @@ void chart__bar(struct text *text, double fraction, unsigned int columns);
 
 /*
  * A histogram by powers of two, [2^i, 2^(i+1)), from the first to the last bin that holds
- * something, after an empty line. Nothing at all if all bins are empty.
+ * something, after an empty line; of three or more empty bins in a row, a line of dots. Nothing at
+ * all if all bins are empty.
  */
 void chart__log2(struct text *text, const char *title, const char *counted, const uint64_t *bins,
 		 unsigned int nr_bins);

@@ -9,6 +9,8 @@
 #include "report/report.h"
 
 void section__header(struct text *text, const struct report *report);
+/* What lost records may have made wrong, if there were any that changes of state were in. */
+void section__lost(struct text *text, const struct report *report, unsigned int indent);
 void section__summary(struct text *text, const struct report *report);
 void section__process(struct text *text, const struct report *report,
 		      const struct report_process *process);
@@ -17,7 +19,8 @@ void section__faults(struct text *text, const struct report *report,
 		     const struct report_process *process);
 void section__space(struct text *text, const struct report *report,
 		    const struct report_process *process);
-void section__heap(struct text *text, const struct report_process *process);
+void section__heap(struct text *text, const struct report *report,
+		   const struct report_process *process);
 void section__stack(struct text *text, const struct report_process *process);
 void section__check(struct text *text, const struct report_process *process);
 void section__threads(struct text *text, const struct report_process *process);

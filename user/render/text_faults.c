@@ -10,6 +10,8 @@
 #include "render/table.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
+/* From here on there is room for the addresses of mappings beside their names. */
+#define WIDTH_FOR_STARTS 100
 
 static double fraction(uint64_t part, uint64_t whole)
 {
@@ -69,6 +71,25 @@ static void by_region(struct text *text, const struct report_process *process)
 	table__close(&table);
 }
 
+/* Many mappings can share these names; where each is tells them apart. */
+static bool nameless(const struct report_mapping *mapping)
+{
+	return !strcmp(mapping->name, "[anon]") || !strcmp(mapping->name, "[shmem]") ||
+	       !strcmp(mapping->name, "[thread stack]");
+}
+
+static void mapping_name(struct table *table, const struct report_mapping *mapping)
+{
+	const struct render_options *opt = table->text->opt;
+
+	/* With verbose, the start has a column of its own. */
+	if (opt->width >= WIDTH_FOR_STARTS && !opt->verbose && !mapping->unmapped &&
+	    mapping->start && mapping->name && nameless(mapping))
+		table__addf(table, "%s %s", mapping->name, units__address(mapping->start).s);
+	else
+		table__add_name(table, mapping->name);
+}
+
 static void mapping_row(struct table *table, const struct report *report,
 			const struct report_process *process, const struct report_mapping *mapping,
 			bool major, bool unmapped)
@@ -76,7 +97,7 @@ static void mapping_row(struct table *table, const struct report *report,
 	uint64_t pages =
 		report->host.page_bytes ? mapping->mapped_bytes / report->host.page_bytes : 0;
 
-	table__add_name(table, mapping->name);
+	mapping_name(table, mapping);
 	table__add(table, region__name(mapping->region));
 	if (table->text->opt->verbose)
 		table__add(table, mapping->start ? units__address(mapping->start).s : "-");
@@ -204,7 +225,8 @@ static void rates(struct text *text, const struct report_process *process)
 	double from = series.start_s;
 	struct chart_point *points;
 
-	if (!series.nr_points)
+	/* Of a single interval the totals say it all. */
+	if (series.nr_points < 2)
 		return;
 	points = calloc(series.nr_points, sizeof(*points));
 	if (!points) {
@@ -240,6 +262,6 @@ void section__faults(struct text *text, const struct report *report,
 	by_region(text, process);
 	by_mapping(text, report, process);
 	section__space(text, report, process);
-	chart__log2(text, "run, pages", "runs", process->faults.run_pages_log2,
+	chart__log2(text, "run, pages", "faults", process->faults.run_pages_log2,
 		    LENGTH(process->faults.run_pages_log2));
 }

@@ -136,13 +136,17 @@ static void timeline(struct text *text, const struct report_process *process, co
 	free(points);
 }
 
-void section__heap(struct text *text, const struct report_process *process)
+void section__heap(struct text *text, const struct report *report,
+		   const struct report_process *process)
 {
 	text__end(text);
 	text__heading(text, "Heap");
+	section__lost(text, report, 2);
 	sizes(text, process);
-	if (process->heap.nr_timeline)
+	if (process->heap.nr_timeline) {
 		text__end(text);
+		text__linef(text, "  at interval ends");
+	}
 	timeline(text, process, "heap", false);
 	timeline(text, process, "RSS", true);
 	calls(text, process);

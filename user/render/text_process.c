@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/escape.h"
 #include "base/units.h"
@@ -62,11 +63,29 @@ void section__process(struct text *text, const struct report *report,
 	title(text, process);
 	life(text, process);
 	section__faults(text, report, process);
-	section__heap(text, process);
+	section__heap(text, report, process);
 	section__stack(text, process);
 	if (text->opt->verbose)
 		section__threads(text, process);
 	section__check(text, process);
+}
+
+static void main_limit(struct text *text, const struct report_hit *hit)
+{
+	struct unit_text size = units__bytes(hit->size_bytes);
+	struct unit_text limit = units__bytes(hit->limit_bytes);
+
+	if (hit->limit_bytes == BYTES_UNKNOWN)
+		text__wrapf(text, 16, "main_limit: the main stack could not grow beyond %s,",
+			    size.s);
+	/* The page that was asked for lies past the limit, the ones that there are do not. */
+	else if (hit->size_bytes < hit->limit_bytes && strcmp(size.s, limit.s))
+		text__wrapf(text, 16,
+			    "main_limit: the main stack could not grow beyond %s: the limit is %s,",
+			    size.s, limit.s);
+	else
+		text__wrapf(text, 16, "main_limit: the main stack reached its limit, %s of %s,",
+			    size.s, limit.s);
 }
 
 static void stack_hit(struct text *text, const struct report_hit *hit)
@@ -83,12 +102,8 @@ static void stack_hit(struct text *text, const struct report_hit *hit)
 	if (hit->kind == HIT_THREAD_GUARD)
 		text__wrapf(text, 16, "thread_guard: ran into the guard page of its %s stack,",
 			    units__bytes(hit->size_bytes).s);
-	else if (hit->limit_bytes == BYTES_UNKNOWN)
-		text__wrapf(text, 16, "main_limit: the main stack could not grow beyond %s,",
-			    units__bytes(hit->size_bytes).s);
 	else
-		text__wrapf(text, 16, "main_limit: the main stack reached its limit, %s of %s,",
-			    units__bytes(hit->size_bytes).s, units__bytes(hit->limit_bytes).s);
+		main_limit(text, hit);
 	text__wrapf(text, 16, " at %s, sp %s", units__address(hit->address).s,
 		    units__address(hit->sp).s);
 	text__style(text, STYLE_NONE);

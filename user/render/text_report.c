@@ -117,6 +117,28 @@ static void loss_line(struct text *text, const struct report *report)
 			    units__count(report->loss.fault_weight_max).s);
 }
 
+void section__lost(struct text *text, const struct report *report, unsigned int indent)
+{
+	const struct report_loss *loss;
+	uint64_t nr = 0;
+
+	for (size_t i = 0; i < report->loss.nr_causes; i++) {
+		loss = &report->loss.by_cause[i];
+		if (!strcmp(loss->cause, "ring_full_records") ||
+		    !strcmp(loss->cause, "probe_missed"))
+			nr += loss->count;
+	}
+	if (!nr)
+		return;
+	text__pad(text, indent);
+	text__style(text, STYLE_BAD);
+	text__wrapf(text, indent,
+		    "%s record%s lost: sizes, counts and the list of processes may be wrong",
+		    units__count(nr).s, nr == 1 ? " was" : "s were");
+	text__style(text, STYLE_NONE);
+	text__end(text);
+}
+
 /* What a probe misses, "; " between; the caller frees it. */
 static char *misses_words(struct text *text, const struct report_probe *probe)
 {
@@ -208,6 +230,7 @@ void section__header(struct text *text, const struct report *report)
 	probes(text, report);
 	text__end(text);
 	loss_line(text, report);
+	section__lost(text, report, 0);
 }
 
 static const char *check_word(const struct report_check *check)
