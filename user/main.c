@@ -2,6 +2,7 @@
 #include <locale.h>
 
 #include "cmd/options.h"
+#include "cmd/terminal.h"
 #include "cmd/trace.h"
 
 int main(int argc, char **argv)
@@ -9,6 +10,7 @@ int main(int argc, char **argv)
 	struct options opt;
 	int status;
 
+	terminal__fill_closed();
 	setlocale(LC_CTYPE, "");
 	status = options__parse(argc, argv, &opt);
 	if (!status)

@@ -150,7 +150,69 @@ static void test_bad_usage(void **state)
 			fail_msg("'%s' ended with %d", lines[i], status_of(lines[i]));
 	assert_int_equal(status_of("--help"), 0);
 	assert_int_equal(status_of("--version"), 0);
+	assert_int_equal(status_of("-h"), 0);
+	assert_int_equal(status_of("-?"), 0);
+	assert_int_equal(status_of("-V"), 0);
+	assert_int_equal(status_of("-aV"), 0);
 	assert_int_equal(status_of("-p 4194304"), 0);
+}
+
+/* What a process of its own says on standard error. */
+static void read_words(const char *line, char *words, size_t size)
+{
+	int fds[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (!pid) {
+		struct options opt;
+
+		dup2(fds[1], STDERR_FILENO);
+		status = parse(line, &opt);
+		fflush(stderr);
+		options__release(&opt);
+		_exit(status);
+	}
+	close(fds[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	n = read(fds[0], words, size - 1);
+	assert_true(n >= 0);
+	words[n] = '\0';
+	close(fds[0]);
+}
+
+static void test_words(void **state)
+{
+	static const struct {
+		const char *line, *words;
+	} cases[] = {
+		{"-p", "-p needs a value"},
+		{"-a -d", "-d needs a value"},
+		{"-ai", "-i needs a value"},
+		{"-p 1 --output", "--output needs a value"},
+		{"--dur", "--duration needs a value"},
+		{"-aZ", "unknown option '-Z'"},
+		{"-Z -p", "unknown option '-Z'"},
+		{"-p -Z -qY", "-p: '-Z' is not a process id"},
+		{"-o -Z -qY", "unknown option '-Y'"},
+		{"-a --bogus=1", "unknown option '--bogus=1'"},
+		{"-a --quiet=1", "--quiet takes no value"},
+		{"-a --ver", "'--ver' may be more than one option"},
+		{"-a \xc3\xa4", "unexpected '\xc3\xa4': a command to trace goes after --"},
+		{"-a -\xc3\xa4", "unknown option '-\xc3\xa4'"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char words[512], expected[512];
+
+		read_words(cases[i].line, words, sizeof(words));
+		snprintf(expected, sizeof(expected), "memtrace: %s (--help shows the usage)\n",
+			 cases[i].words);
+		assert_string_equal(words, expected);
+	}
 }
 
 static void test_describe(void **state)
@@ -184,7 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults), cmocka_unit_test(test_all_options),
 		cmocka_unit_test(test_command),	 cmocka_unit_test(test_bad_usage),
-		cmocka_unit_test(test_describe),
+		cmocka_unit_test(test_words),	 cmocka_unit_test(test_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

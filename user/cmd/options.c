@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <argp.h>
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -20,9 +21,6 @@ static const char doc[] =
 	"  sudo memtrace -f -- make             a command and its children\n"
 	"  sudo memtrace -a -d 5 -F json -o all.json";
 
-/* Options without a letter. */
-enum { KEY_HELP = 256, KEY_VERSION };
-
 static const struct argp_option argp_options[] = {
 	{NULL, 0, NULL, 0, "What to trace:", 1},
 	{"pid", 'p', "PID[,PID...]", 0, "running processes, all their threads", 1},
@@ -37,8 +35,9 @@ static const struct argp_option argp_options[] = {
 	{"quiet", 'q', NULL, 0, "no lines while it runs, only the report", 2},
 	{"verbose", 'v', NULL, 0,
 	 "also tables by thread and address; what the kernel says of probes", 2},
-	{"help", KEY_HELP, NULL, 0, "show this", -1},
-	{"version", KEY_VERSION, NULL, 0, "show the version", -1},
+	{"help", 'h', NULL, 0, "show this", -1},
+	{NULL, '?', NULL, OPTION_ALIAS, NULL, -1},
+	{"version", 'V', NULL, 0, "show the version", -1},
 	{},
 };
 
@@ -187,10 +186,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case 'v':
 		opt->verbose = true;
 		return 0;
-	case KEY_HELP:
+	case 'h':
+	case '?':
 		argp_help(state->root_argp, stdout, ARGP_HELP_STD_HELP, (char *)"memtrace");
 		exit(fflush(stdout) ? STATUS_FAILURE : STATUS_OK);
-	case KEY_VERSION:
+	case 'V':
 		puts("memtrace " MEMTRACE_VERSION);
 		exit(fflush(stdout) ? STATUS_FAILURE : STATUS_OK);
 	case ARGP_KEY_ARG:
@@ -228,40 +228,90 @@ static int split_command(int argc, char **argv, struct parse *parse)
 	return argc;
 }
 
-/* Does this word name an option that we have? *needs_value: and it takes one. */
-static bool option__known(const char *word, bool *needs_value)
+/* The rows of the table that stand for options; the headings have neither name nor letter. */
+static const struct argp_option *next_option(const struct argp_option *option)
 {
-	size_t len = strcspn(word, "=");
+	for (option = option ? option + 1 : argp_options; option->doc || option->key; option++)
+		if (option->key)
+			return option;
+	return NULL;
+}
 
-	for (const struct argp_option *option = argp_options; option->doc; option++) {
-		bool by_letter = word[1] != '-' && option->key < 256 && word[1] == option->key;
-		bool by_name = word[1] == '-' && option->name && len > 2 &&
-			       !strncmp(word + 2, option->name, len - 2);
+/* "-aZ": what is wrong with one of its letters. True: told; *takes_next: the next word is a value.
+ */
+static bool explain_letters(struct parse *parse, const char *word, bool is_last, bool *takes_next)
+{
+	for (const char *letter = word + 1; *letter; letter++) {
+		const struct argp_option *option = next_option(NULL);
 
-		*needs_value = option->arg;
-		if (by_letter || by_name)
+		while (option && option->key != *letter)
+			option = next_option(option);
+		if (!option) {
+			/* A byte of a character that has more is no letter. */
+			if (isgraph((unsigned char)*letter))
+				usage_error(parse, "unknown option '-%c'", *letter);
+			else
+				usage_error(parse, "unknown option '%s'", word);
 			return true;
+		}
+		if (!option->arg)
+			continue;
+		*takes_next = !letter[1];
+		if (*takes_next && is_last)
+			usage_error(parse, "-%c needs a value", *letter);
+		return *takes_next && is_last;
 	}
 	return false;
+}
+
+/* "--name" or "--name=value", as above. A name may be cut short where one option is meant. */
+static bool explain_name(struct parse *parse, const char *word, bool is_last, bool *takes_next)
+{
+	const char *name = word + 2;
+	size_t len = strcspn(name, "="), matches = 0;
+	const struct argp_option *found = NULL;
+
+	for (const struct argp_option *option = next_option(NULL); option;
+	     option = next_option(option)) {
+		if (!option->name || strncmp(option->name, name, len))
+			continue;
+		found = option;
+		matches++;
+		if (!option->name[len]) {
+			matches = 1;
+			break;
+		}
+	}
+	if (!matches)
+		usage_error(parse, "unknown option '%s'", word);
+	else if (matches > 1)
+		usage_error(parse, "'%s' may be more than one option", word);
+	else if (!found->arg && name[len])
+		usage_error(parse, "--%s takes no value", found->name);
+	else if (found->arg && !name[len] && is_last)
+		usage_error(parse, "--%s needs a value", found->name);
+	else
+		*takes_next = found->arg && !name[len];
+	return parse->failed;
 }
 
 /* What getopt refused: an option that we do not have, or the last one without its value. */
 static void explain_option(struct parse *parse, int argc, char **argv)
 {
-	bool needs_value = false;
-
 	for (int i = 1; i < argc; i++) {
+		bool takes_next = false, is_last = i == argc - 1, told;
+
 		if (argv[i][0] != '-' || !argv[i][1])
 			continue;
-		if (!option__known(argv[i], &needs_value)) {
-			usage_error(parse, "unknown option '%s'", argv[i]);
+		if (argv[i][1] == '-')
+			told = explain_name(parse, argv[i], is_last, &takes_next);
+		else
+			told = explain_letters(parse, argv[i], is_last, &takes_next);
+		if (told)
 			return;
-		}
-		/* The next word is its value, unless it is in this one. */
-		if (needs_value && (argv[i][1] == '-' ? !strchr(argv[i], '=') : !argv[i][2]))
-			i++;
+		i += takes_next;
 	}
-	usage_error(parse, "'%s': unknown option, or its value is missing", argv[argc - 1]);
+	usage_error(parse, "the options cannot be understood");
 }
 
 int options__parse(int argc, char **argv, struct options *opt)

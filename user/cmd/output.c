@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cmd/output.h"
+#include "cmd/terminal.h"
 
 static int write_error(struct error *error, int err, const char *path)
 {
@@ -106,6 +107,9 @@ int output__open(struct output *out, const char *path, bool whole, struct error 
 
 	*out = (struct output){.path = path};
 	if (!path) {
+		if (!terminal__has_stdout())
+			return error__set(error, EBADF,
+					  "cannot write standard output: it is closed");
 		out->stream = stdout;
 		return 0;
 	}
