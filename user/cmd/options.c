@@ -30,7 +30,7 @@ static const struct argp_option argp_options[] = {
 	{"duration", 'd', "SEC", 0, "stop after SEC (fractions allowed)", 2},
 	{"interval", 'i', "SEC", 0, "a line per process every SEC (default 1; 0: none)", 2},
 	{"format", 'F', "FMT", 0, "text (default) or json", 2},
-	{"output", 'o', "FILE", 0, "write to FILE instead of standard output", 2},
+	{"output", 'o', "FILE", 0, "the report goes to FILE", 2},
 	{"top", 'n', "N", 0, "rows in each table (default 10; 0: all)", 2},
 	{"quiet", 'q', NULL, 0, "no lines while it runs, only the report", 2},
 	{"verbose", 'v', NULL, 0,

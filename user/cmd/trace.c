@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/units.h"
 #include "cmd/command.h"
 #include "cmd/options.h"
 #include "cmd/output.h"
@@ -48,9 +49,13 @@ struct run {
 static int run__take(void *ctx, const struct event *ev)
 {
 	struct run *run = ctx;
+	uint64_t last_tick_ns = run->model->session.last_tick_ns;
 	int err = model__take(run->model, ev);
+	bool closed = run->model->session.last_tick_ns != last_tick_ns;
 
-	if (!err && ev->kind == MT_KIND_TICK)
+	/* The end closes an interval, too; alone it would only repeat the report. */
+	if (!err &&
+	    (ev->kind == MT_KIND_TICK || (ev->kind == MT_KIND_END && closed && run->view.begun)))
 		err = view__show(&run->view, run->model);
 	return err;
 }
@@ -127,9 +132,7 @@ static int run__open_stages(struct run *run)
 	err = output__open(&run->out, opt->output, opt->format == FORMAT_JSON, &run->error);
 	if (err)
 		return err;
-	run->view.opt = opt;
-	if (opt->format == FORMAT_TEXT && !opt->quiet && opt->interval_s > 0)
-		run->view.stream = run->out.stream;
+	view__open(&run->view, opt);
 	return 0;
 }
 
@@ -281,6 +284,16 @@ static int run__loop(struct run *run)
 	return err;
 }
 
+/* Also with -q, and where the report goes to a file that nobody reads at once. */
+static void run__tell_losses(const struct report *report)
+{
+	uint64_t lost = report->loss.records;
+
+	if (lost)
+		fprintf(stderr, "memtrace: lost %s of %s records: the report is incomplete\n",
+			units__count(lost).s, units__count(report->loss.delivered + lost).s);
+}
+
 static int run__report(struct run *run)
 {
 	uint64_t undecodable = order__malformed(run->order) + order__unknown(run->order);
@@ -295,29 +308,37 @@ static int run__report(struct run *run)
 		err = render_json__report(report, &render, run->out.stream);
 	else
 		err = render_text__report(report, &render, run->out.stream);
-	report__free(report);
 	if (err)
-		return error__set(&run->error, -err, "cannot write %s: %s",
-				  run->opt->output ?: "standard output", strerror(-err));
-	return output__commit(&run->out, &run->error);
+		err = error__set(&run->error, -err, "cannot write %s: %s",
+				 run->opt->output ?: "standard output", strerror(-err));
+	else
+		err = output__commit(&run->out, &run->error);
+	run__tell_losses(report);
+	report__free(report);
+	return err;
+}
+
+/* What ended the run too early, in words; -EPIPE stays without. */
+static int run__explain(struct run *run, int err)
+{
+	FILE *lines = run->view.stream;
+
+	if (err == -EPIPE)
+		return err;
+	return error__set(&run->error, -err, "%s: %s",
+			  lines && ferror(lines) ? "cannot write standard output"
+						 : "tracing failed",
+			  strerror(-err));
 }
 
 /* Stop the source, take what is left, report. */
 static int run__finish(struct run *run, int err)
 {
-	if (err && err != -EPIPE)
-		return error__set(&run->error, -err, "%s: %s",
-				  ferror(run->out.stream) ? "cannot write the output"
-							  : "tracing failed",
-				  strerror(-err));
-	if (err)
-		return err;
-	err = run->source->ops->finish(run->source, run->ended_by);
+	if (!err)
+		err = run->source->ops->finish(run->source, run->ended_by);
 	if (!err)
 		err = order__finish(run->order);
-	if (err)
-		return error__set(&run->error, -err, "tracing failed: %s", strerror(-err));
-	return run__report(run);
+	return err ? run__explain(run, err) : run__report(run);
 }
 
 static void run__release(struct run *run)

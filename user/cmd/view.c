@@ -1,14 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/units.h"
 #include "cmd/terminal.h"
 #include "cmd/view.h"
 #include "model/model.h"
 #include "render/render.h"
 #include "report/build.h"
 #include "report/report.h"
+
+void view__open(struct view *view, const struct options *opt)
+{
+	bool shown = opt->output ? isatty(STDOUT_FILENO) : opt->format == FORMAT_TEXT;
+
+	*view = (struct view){.opt = opt};
+	if (shown && !opt->quiet && opt->interval_s > 0)
+		view->stream = stdout;
+}
 
 static int by_activity(const void *a, const void *b)
 {
@@ -32,36 +43,75 @@ static int view__header(struct view *view, const struct render_options *render)
 	return render_text__interval_header(render, view->stream);
 }
 
+/* Under the column comm. */
+#define REST_COLUMN 17
+
+/* The sum of the rows that -n leaves out. */
+static int view__rest(struct view *view, const struct report_interval *rows, size_t nr)
+{
+	uint64_t faults = 0;
+	double length_s = nr ? rows[0].length_s : 0;
+
+	if (!nr)
+		return 0;
+	for (size_t i = 0; i < nr; i++)
+		faults += rows[i].minor + rows[i].major;
+	view->lines++;
+	if (fprintf(view->stream, "%*sand %s more process%s: %s faults/s\n", REST_COLUMN, "",
+		    units__count(nr).s, nr == 1 ? "" : "es",
+		    units__rate(length_s > 0 ? (double)faults / length_s : 0).s) < 0)
+		return -errno;
+	return 0;
+}
+
 /* With a few processes, each has its line; of many, those that did something, the most active. */
 #define SHOW_IDLE_BELOW 5
+
+static bool is_active(const struct report_interval *row)
+{
+	return row->minor + row->major + row->hits;
+}
+
+/* The rows to speak of, the first ones; *ret_nr of them. */
+static struct report_interval *collect(const struct model *model, size_t *ret_nr)
+{
+	struct report_interval *rows = calloc(model->current.nr + 1, sizeof(*rows));
+	size_t nr = 0;
+
+	if (!rows)
+		return NULL;
+	for (size_t i = 0; i < model->current.nr; i++) {
+		report__interval(model, model->current.items[i], &rows[nr]);
+		nr += model->current.nr < SHOW_IDLE_BELOW || is_active(&rows[nr]);
+	}
+	if (model->current.nr >= SHOW_IDLE_BELOW)
+		qsort(rows, nr, sizeof(*rows), by_activity);
+	*ret_nr = nr;
+	return rows;
+}
 
 int view__show(struct view *view, const struct model *model)
 {
 	struct report_interval *rows __free = NULL;
 	struct render_options render;
-	size_t nr = 0, top;
+	size_t nr, top;
 	int err = 0;
 
 	if (!view->stream)
 		return 0;
-	rows = calloc(model->current.nr + 1, sizeof(*rows));
+	rows = collect(model, &nr);
 	if (!rows)
 		return -ENOMEM;
-	for (size_t i = 0; i < model->current.nr; i++)
-		report__interval(model, model->current.items[i], &rows[nr++]);
-	if (nr >= SHOW_IDLE_BELOW)
-		qsort(rows, nr, sizeof(*rows), by_activity);
 	terminal__options(view->stream, view->opt, &render);
-	render.subsecond = view->opt->interval_s < 1;
 	top = view->opt->top && view->opt->top < nr ? view->opt->top : nr;
 	for (size_t i = 0; i < top && !err; i++) {
-		if (nr >= SHOW_IDLE_BELOW && !(rows[i].minor + rows[i].major + rows[i].hits))
-			break;
 		err = view__header(view, &render);
 		if (!err)
 			err = render_text__interval(&rows[i], &render, view->stream);
 		view->lines++;
 	}
+	if (!err)
+		err = view__rest(view, rows + top, nr - top);
 	if (!err && fflush(view->stream))
 		err = -errno;
 	return err;

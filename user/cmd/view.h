@@ -16,6 +16,12 @@ struct view {
 	bool begun;
 };
 
+/*
+ * Lines are shown on standard output; where the report goes to a file, only if that is a terminal,
+ * and none beside JSON.
+ */
+void view__open(struct view *view, const struct options *opt);
+
 /* Show the interval that the model has just closed. 0 or -errno of the stream. */
 int view__show(struct view *view, const struct model *model);
 
