@@ -30,23 +30,23 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
 {
 	bool parent_traced = tgid__traced(parent->tgid);
-	__u32 child_tgid = child->tgid;
+	bool thread = child->tgid == parent->tgid, followed = true;
 	struct mt_fork *rec;
 
-	if (child_tgid != parent->tgid && !settings.all) {
-		if (!filter__begin(child_tgid, parent_traced))
-			return 0;
-	} else if (!parent_traced) {
+	if (!thread && !settings.all)
+		followed = filter__begin(child->tgid, parent_traced);
+	if (!parent_traced)
 		return 0;
-	}
 	rec = record__reserve(MT_KIND_FORK, sizeof(*rec));
 	if (!rec)
 		return 0;
-	if (child_tgid == parent->tgid)
+	if (thread)
 		rec->hdr.flags = MT_FORK_THREAD;
 	else if (child->mm == parent->mm)
 		rec->hdr.flags = MT_FORK_SHARED_MM;
-	rec->child_tgid = child_tgid;
+	if (!followed)
+		rec->hdr.flags |= MT_FORK_NOT_FOLLOWED;
+	rec->child_tgid = child->tgid;
 	rec->child_tid = child->pid;
 	rec->child_start_ns = child->start_boottime;
 	rec->child_sp = task__sp(child);

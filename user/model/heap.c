@@ -100,3 +100,12 @@ void heap__release(struct heap *heap)
 		free(heap->calls[i].size_log2);
 	array__free(&heap->failures);
 }
+
+void heap__note_rss(struct process *proc, uint64_t bytes)
+{
+	struct heap *heap = &proc->heap;
+
+	heap->rss_bytes = bytes;
+	if (bytes > heap->max_sample_bytes)
+		heap->max_sample_bytes = bytes;
+}

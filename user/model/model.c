@@ -221,6 +221,10 @@ static int take_fork(struct model *model, const struct event *ev)
 		space__note_sp(subject.proc, fork->child_sp);
 		return process__begin_thread(subject.proc, fork->child_tid) ? 0 : -ENOMEM;
 	}
+	if (ev->flags & MT_FORK_NOT_FOLLOWED) {
+		subject.proc->nr_not_followed++;
+		return 0;
+	}
 	child = model__begin(model, fork->child_tgid);
 	if (!child || !process__begin_thread(child, fork->child_tid))
 		return -ENOMEM;
@@ -282,8 +286,11 @@ static int take_exit(struct model *model, const struct event *ev)
 	proc->ended = true;
 	proc->end_ns = ev->time_ns;
 	proc->exit_code = ev->exit->exit_code;
-	if (ev->exit->max_rss_bytes)
+	/* The kernel's mark is kept with less precision than what was sampled. */
+	if (ev->exit->max_rss_bytes > proc->heap.max_sample_bytes)
 		proc->heap.peak_rss_bytes = ev->exit->max_rss_bytes;
+	else if (ev->exit->max_rss_bytes)
+		proc->heap.peak_rss_bytes = proc->heap.max_sample_bytes;
 	return 0;
 }
 
@@ -380,7 +387,7 @@ static int take_sample(struct model *model, const struct event *ev)
 	/* A sample may be dated before the fork that it was read after: it begins no process. */
 	HASH_FIND(hh, model->by_pid, &ev->tgid, sizeof(ev->tgid), proc);
 	if (proc)
-		proc->heap.rss_bytes = ev->rss_bytes;
+		heap__note_rss(proc, ev->rss_bytes);
 	return 0;
 }
 

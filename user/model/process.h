@@ -132,6 +132,7 @@ struct heap {
 	uint64_t base_bytes; /* when tracing of this address space began */
 	uint64_t peak_bytes;
 	uint64_t rss_bytes;
+	uint64_t max_sample_bytes; /* of rss_bytes */
 	uint64_t peak_rss_bytes;
 	struct {
 		uint64_t count;
@@ -206,6 +207,7 @@ struct process {
 	uint64_t end_ns;
 	uint32_t exit_code; /* as wait(2) reports it */
 	uint32_t nr_execs;
+	uint32_t nr_not_followed; /* children */
 	bool memory_locked; /* mlockall(MCL_FUTURE): each new mapping is populated */
 	bool wants_snapshot;
 
@@ -282,6 +284,7 @@ int heap__take_call(struct process *proc, const struct event_call *call);
 uint64_t heap__bytes(const struct process *proc);
 uint64_t heap__brk_bytes(const struct process *proc);
 void heap__note_level(struct process *proc);
+void heap__note_rss(struct process *proc, uint64_t bytes);
 void heap__release(struct heap *heap);
 
 /* space.c: the address space */

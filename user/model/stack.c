@@ -9,6 +9,11 @@
 #include "model/process.h"
 
 #define PAGE_MASK 4095ULL
+/*
+ * Runtimes probe the guard ahead of sp, HotSpot by StackShadowPages (20 pages and more); so far
+ * below sp an access counts if sp is in the very stack that the guard belongs to.
+ */
+#define PROBE_MAX_BYTES (1ULL << 20)
 /* How far beyond the stack pointer an overflowing function's first access may lie. */
 #define FRAME_MAX_BYTES (64ULL << 10)
 /* x86-64 leaf functions use this much below the stack pointer (System V ABI, 3.2.2). */
@@ -73,6 +78,12 @@ static bool near_sp(uint64_t addr, uint64_t sp)
 	return addr + FRAME_MAX_BYTES >= sp && addr <= sp + FRAME_MAX_BYTES;
 }
 
+static bool probes_guard(const struct mt_signal *sig, const struct vma *stack)
+{
+	return sig->sp >= stack->start && sig->sp < stack->end &&
+	       sig->addr + PROBE_MAX_BYTES >= sig->sp;
+}
+
 /*
  * The main stack: no mapping at the address, the growing stack is the next one above, the code
  * works on that stack (sp at or above the access, or in a frame that begins below it), and to reach
@@ -106,13 +117,15 @@ static bool hit__thread_guard(struct process *proc, const struct mt_signal *sig,
 {
 	const struct vma *guard = mirror__find(&proc->mirror, sig->addr), *stack;
 
-	if (!guard || (guard->prot && !guard->guard) || !near_sp(sig->addr, sig->sp))
+	if (!guard || (guard->prot && !guard->guard))
 		return false;
 	/* The kernel's own word, where there is one, goes before the mirror's. */
 	if (sig->hdr.flags & MT_SIGNAL_VMA_KNOWN && sig->vma_flags & VMA_ACCESS && !guard->guard)
 		return false;
 	stack = mirror__find_above(&proc->mirror, guard->end);
 	if (!stack || stack->start != guard->end || !(stack->prot & PROT_WRITE) || stack->shared)
+		return false;
+	if (!near_sp(sig->addr, sig->sp) && !probes_guard(sig, stack))
 		return false;
 	if (stack->region != REGION_THREAD_STACK && stack->region != REGION_ANON)
 		return false;

@@ -32,6 +32,7 @@ static int build_identity(const struct model *model, const struct process *proc,
 			       : 0;
 	row->ended = proc->ended;
 	row->nr_threads = proc->nr_threads_seen;
+	row->children_not_traced = proc->nr_not_followed;
 	if (proc->ended) {
 		int status = proc->exit_code;
 

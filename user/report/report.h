@@ -111,6 +111,7 @@ struct report_process {
 	int exit_code;	     /* -1 if a signal ended it */
 	int exit_signal;     /* 0 if none did */
 	uint32_t nr_threads; /* seen in all */
+	uint32_t children_not_traced; /* started while it was traced */
 
 	struct {
 		uint64_t minor;

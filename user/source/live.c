@@ -111,6 +111,7 @@ static int live__emit_losses(struct live *live, uint64_t time_ns)
 	for (int i = 0; i < MT_LOSS_NR; i++)
 		rec.lost[i] = __atomic_load_n(&live->skel->bss->control.lost[i], __ATOMIC_RELAXED);
 	rec.lost[MT_LOSS_MISSED] = live__missed(live);
+	live->lost_records = rec.lost[MT_LOSS_RING_RECORDS] + rec.lost[MT_LOSS_MISSED];
 	return live__emit(live, &rec, sizeof(rec));
 }
 
@@ -134,8 +135,19 @@ static void live__sample(struct live *live, uint64_t time_ns)
 	tgids__reset_active(&live->tgids);
 }
 
+/* Calls or execs were lost: nobody's mappings are sure any more. */
+static void live__resnapshot(struct live *live)
+{
+	uint64_t now = clock__now_ns();
+
+	for (uint32_t tgid = 0; tgid < live->tgids.limit; tgid++)
+		if (tgids__alive(&live->tgids, tgid))
+			procfs__mappings(tgid, now, live__emit_proc, live);
+}
+
 static int live__tick(struct live *live)
 {
+	uint64_t lost_before = live->lost_records;
 	struct mt_tick rec;
 	int err;
 
@@ -143,6 +155,8 @@ static int live__tick(struct live *live)
 	err = live__emit_losses(live, live->tick_ns);
 	if (err)
 		return err;
+	if (live->lost_records != lost_before)
+		live__resnapshot(live);
 	record__start(&rec.hdr, MT_KIND_TICK, sizeof(rec), live->tick_ns);
 	live->tick_ns += live->config.interval_ns;
 	/* Have it delivered as soon as nothing older can come. */

@@ -55,6 +55,7 @@ struct live {
 	uint64_t epoch_ns;     /* the next is due */
 	uint64_t epoch_bytes;  /* delivered since the last */
 	uint64_t tick_ns;      /* the next is due */
+	uint64_t lost_records; /* as last told, but faults */
 	uint64_t nr_delivered; /* events from the kernel */
 	int fn_err;
 };

@@ -67,7 +67,8 @@ void live__note_life(struct live *live, const struct mt_record *record)
 	if (tgids__unknown(&live->tgids, record->tgid))
 		live__introduce(live, record->tgid, record->time_ns, 0);
 	tgids__note_active(&live->tgids, record->tgid);
-	if (record->kind == MT_KIND_FORK && !(record->flags & MT_FORK_THREAD))
+	if (record->kind == MT_KIND_FORK &&
+	    !(record->flags & (MT_FORK_THREAD | MT_FORK_NOT_FOLLOWED)))
 		tgids__add(&live->tgids, fork->child_tgid);
 	if (record->kind == MT_KIND_EXIT && record->flags & MT_EXIT_GROUP)
 		live__note_exit(live, record->tgid);
