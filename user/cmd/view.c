@@ -103,6 +103,7 @@ int view__show(struct view *view, const struct model *model)
 	if (!rows)
 		return -ENOMEM;
 	terminal__options(view->stream, view->opt, &render);
+	render.subsecond = view->opt->interval_s < 1;
 	top = view->opt->top && view->opt->top < nr ? view->opt->top : nr;
 	for (size_t i = 0; i < top && !err; i++) {
 		err = view__header(view, &render);
