@@ -6,76 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
-#include "base/escape.h"
 #include "render/render.h"
+#include "rendered.h"
 #include "sample_report.h"
 
 static const struct render_options utf8_80 = {.width = 80, .utf8 = true, .top = 10};
-static const struct render_options subsecond_80 = {.width = 80, .subsecond = true};
 static const struct render_options ascii_80 = {.width = 80, .top = 10};
-
-/* Renders the report and frees it; the caller frees the text. */
-static char *render(struct report *report, const struct render_options *opt)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_int_equal(render_text__report(report, opt, out), 0);
-	fclose(out);
-	report__free(report);
-	return text;
-}
-
-/* cmocka's own messages end after 1,024 bytes. */
-static void fail_with(const char *why, const char *part, const char *text)
-{
-	fprintf(stderr, "%s:\n%s\nIt is:\n%s\n", why, part, text);
-	fail();
-}
-
-static void assert_has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_with("not in the report", part, text);
-}
-
-static void assert_has_not(const char *text, const char *part)
-{
-	if (strstr(text, part))
-		fail_with("in the report", part, text);
-}
-
-/* Whole lines, one after the other. */
-static void assert_has_lines(const char *text, const char *lines)
-{
-	const char *at = strstr(text, lines);
-
-	if (!at || (at > text && at[-1] != '\n'))
-		fail_with("not lines of the report", lines, text);
-}
-
-/* No line over the width, none with a space at its end, nothing that acts on a terminal. */
-static void assert_tidy(const char *text, unsigned int width)
-{
-	char *copy = strdup(text), *line, *rest = copy;
-
-	assert_int_equal(text[strlen(text) - 1], '\n');
-	while ((line = strsep(&rest, "\n"))) {
-		size_t len = strlen(line);
-
-		if (escape__width(line) > width)
-			fail_msg("over %u columns: %s", width, line);
-		assert_false(len && line[len - 1] == ' ');
-		for (size_t i = 0; i < len; i++)
-			assert_true((unsigned char)line[i] >= 0x20);
-	}
-	free(copy);
-}
 
 static void test_header(void **state)
 {
@@ -85,7 +24,7 @@ static void test_header(void **state)
 	(void)state;
 	sample__probe(report);
 	report->loss.delivered = 655360;
-	text = render(report, &ascii_80);
+	text = rendered(report, &ascii_80);
 	assert_string_equal(
 		text,
 		"memtrace 0.1.0\n"
@@ -114,7 +53,7 @@ static void test_lost(void **state)
 	report->loss.fault_weight_max = 64;
 	report->loss.by_cause[0].count = 1499;
 	report->loss.by_cause[1].count = 1;
-	text = render(report, &ascii_80);
+	text = rendered(report, &ascii_80);
 	assert_has_lines(text,
 			 "lost 1,500 of 2,500 records: ring_full_faults 1,499, filter_full 1\n"
 			 "faults were sampled: a record stands for up to 64 of them\n");
@@ -134,14 +73,14 @@ static void test_lost_records(void **state)
 	(void)state;
 	report->loss.records = report->loss.by_cause[0].count = 1234;
 	report->loss.by_cause[1].cause = "undecodable";
-	text = render(report, &opt);
+	text = rendered(report, &opt);
 	assert_has_not(text, "were lost");
 	free(text);
 	report = sample__full();
 	report->loss.records = 1234;
 	report->loss.by_cause[0] = (struct report_loss){"ring_full_records", 1200};
 	report->loss.by_cause[1] = (struct report_loss){"probe_missed", 34};
-	text = render(report, &opt);
+	text = rendered(report, &opt);
 	snprintf(lines, sizeof(lines), "probe_missed 34\033[0m\n\033[31m%s\033[0m\n", words);
 	assert_has(text, lines);
 	snprintf(lines, sizeof(lines), "\033[1mHeap\033[0m\n  \033[31m%s\033[0m\n", words);
@@ -150,7 +89,7 @@ static void test_lost_records(void **state)
 	report = sample__full();
 	report->loss.records = 1;
 	report->loss.by_cause[1] = (struct report_loss){"probe_missed", 1};
-	text = render(report, &ascii_80);
+	text = rendered(report, &ascii_80);
 	assert_has_lines(
 		text, "Heap\n"
 		      "  1 record was lost: sizes, counts and the list of processes may be wrong\n"
@@ -161,7 +100,7 @@ static void test_lost_records(void **state)
 
 static void test_faults(void **state)
 {
-	char *text = render(sample__full(), &ascii_80);
+	char *text = rendered(sample__full(), &ascii_80);
 
 	(void)state;
 	assert_has_lines(
@@ -196,7 +135,7 @@ static void test_empty_rows(void **state)
 	bins[2] = 0;
 	bins[3] = 10;
 	bins[7] = 40;
-	text = render(report, &ascii_80);
+	text = rendered(report, &ascii_80);
 	assert_has_lines(
 		text,
 		"  run, pages  faults      %\n"
@@ -210,7 +149,7 @@ static void test_empty_rows(void **state)
 	free(text);
 	report = sample__full();
 	report->processes[0].faults.run_pages_log2[31] = 1;
-	text = render(report, &utf8_80);
+	text = rendered(report, &utf8_80);
 	assert_has(text, "\n  \u2026\n  [2G, 4G) ");
 	assert_tidy(text, 80);
 	free(text);
@@ -224,7 +163,7 @@ static void test_one_interval(void **state)
 
 	(void)state;
 	report->processes[0].faults.nr_timeline = 1;
-	text = render(report, &ascii_80);
+	text = rendered(report, &ascii_80);
 	assert_has_not(text, "fault rate");
 	assert_has(text, "exec 0 (0.0%)\n\n  by region ");
 	free(text);
@@ -233,7 +172,7 @@ static void test_one_interval(void **state)
 static void test_mappings(void **state)
 {
 	struct render_options opt = {.width = 120, .utf8 = true, .top = 2};
-	char *text = render(sample__full(), &opt);
+	char *text = rendered(sample__full(), &opt);
 
 	(void)state;
 	assert_has_lines(
@@ -264,7 +203,7 @@ static void test_nameless_mappings(void **state)
 		free(report->processes[0].faults.mappings[i].name);
 		report->processes[0].faults.mappings[i].name = strdup(names[i]);
 	}
-	text = render(report, &opt);
+	text = rendered(report, &opt);
 	assert_has(text, "\n  [anon] 0x7f0000000000   thread_stack ");
 	/* What is unmapped by now is nowhere. */
 	assert_has(text, "\n  [thread stack]          thread_stack ");
@@ -274,7 +213,7 @@ static void test_nameless_mappings(void **state)
 	report = sample__full();
 	free(report->processes[0].faults.mappings[0].name);
 	report->processes[0].faults.mappings[0].name = strdup("[anon]");
-	text = render(report, &ascii_80);
+	text = rendered(report, &ascii_80);
 	assert_has_not(text, "[anon] 0x");
 	free(text);
 	/* With a column for it, it is not said twice. */
@@ -282,7 +221,7 @@ static void test_nameless_mappings(void **state)
 	report = sample__full();
 	free(report->processes[0].faults.mappings[0].name);
 	report->processes[0].faults.mappings[0].name = strdup("[anon]");
-	text = render(report, &opt);
+	text = rendered(report, &opt);
 	assert_has_not(text, "[anon] 0x");
 	assert_has(text, "  0x7f0000000000  ");
 	free(text);
@@ -290,7 +229,7 @@ static void test_nameless_mappings(void **state)
 
 static void test_heap(void **state)
 {
-	char *text = render(sample__full(), &utf8_80);
+	char *text = rendered(sample__full(), &utf8_80);
 
 	(void)state;
 	assert_has_lines(
@@ -312,7 +251,7 @@ static void test_heap(void **state)
 
 static void test_stack(void **state)
 {
-	char *text = render(sample__full(), &ascii_80);
+	char *text = rendered(sample__full(), &ascii_80);
 	struct report *report;
 
 	(void)state;
@@ -329,7 +268,7 @@ static void test_stack(void **state)
 	report->processes[0].stack.limit_bytes = BYTES_UNKNOWN;
 	report->processes[0].stack.hits[0].limit_bytes = BYTES_UNKNOWN;
 	report->processes[0].stack.hits_total = 1002;
-	text = render(report, &ascii_80);
+	text = rendered(report, &ascii_80);
 	assert_has_lines(text, "  peak 8.0 MiB, no limit\n");
 	assert_has(text, "the main stack could not grow\n                beyond 8.0 MiB, at ");
 	assert_has_lines(text, "  and 1,000 more\n");
@@ -337,7 +276,7 @@ static void test_stack(void **state)
 	report = sample__full();
 	report->processes[0].stack.hits[0].size_bytes = 264 * 1024;
 	report->processes[0].stack.hits[0].limit_bytes = 300 * 1024;
-	text = render(report, &ascii_80);
+	text = rendered(report, &ascii_80);
 	assert_has(
 		text,
 		"main_limit: the main stack could not grow\n"
@@ -347,7 +286,7 @@ static void test_stack(void **state)
 	/* A difference that does not show would read as none. */
 	report = sample__full();
 	report->processes[0].stack.hits[0].size_bytes -= 4096;
-	text = render(report, &ascii_80);
+	text = rendered(report, &ascii_80);
 	assert_has(text, "reached its\n                limit, 8.0 MiB of 8.0 MiB, at ");
 	free(text);
 }
@@ -355,7 +294,7 @@ static void test_stack(void **state)
 static void test_check(void **state)
 {
 	struct report *report = sample__full();
-	char *text = render(report, &ascii_80);
+	char *text = rendered(report, &ascii_80);
 
 	(void)state;
 	assert_has_lines(
@@ -370,7 +309,7 @@ static void test_check(void **state)
 	report = sample__full();
 	report->processes[0].check.unexplained = -1;
 	report->processes[0].check.ok = false;
-	text = render(report, &ascii_80);
+	text = rendered(report, &ascii_80);
 	assert_has_lines(text, "Check against the kernel's own count: NOT OK\n");
 	assert_has_lines(text, "      -1  unexplained\n");
 	free(text);
@@ -378,7 +317,7 @@ static void test_check(void **state)
 
 static void test_no_faults(void **state)
 {
-	char *text = render(sample__empty(1), &ascii_80);
+	char *text = rendered(sample__empty(1), &ascii_80);
 
 	(void)state;
 	assert_has_lines(
@@ -417,7 +356,7 @@ static void test_summary(void **state)
 	sample__stack(&report->processes[3]);
 	report->processes[3].faults.total = 3;
 	report->processes[3].check.known = true;
-	text = render(report, &opt);
+	text = rendered(report, &opt);
 	assert_has_lines(
 		text, "Processes, most faults first\n"
 		      "   pid  comm      minor  major   heap  growth    RSS  stack  hits  check\n"
@@ -430,7 +369,7 @@ static void test_summary(void **state)
 	free(text);
 	opt.top = 0;
 	report = sample__empty(4);
-	text = render(report, &opt);
+	text = rendered(report, &opt);
 	assert_has(text, "(pid 4245)");
 	free(text);
 }
@@ -451,7 +390,7 @@ static void test_escapes(void **state)
 						  "2J");
 	free(report->session.target);
 	report->session.target = strdup("-- ./a\rb");
-	text = render(report, &utf8_80);
+	text = rendered(report, &utf8_80);
 	assert_has(text, "\\x1b]0;x\\x07\\xff (pid 4242)");
 	assert_has(text, "  /tmp/\\xe2\\x80\\xaetxt\\x0a, parent 1");
 	assert_has(text, "  \\xc2\\x9b2J");
@@ -476,13 +415,13 @@ static void test_widths(void **state)
 			report->processes[p].faults.minor = UINT64_MAX;
 			report->processes[p].heap.growth_bytes = INT64_MIN;
 		}
-		text = render(report, &opt);
+		text = rendered(report, &opt);
 		assert_tidy(text, widths[i]);
 		free(text);
-		text = render(sample__full(), &opt);
+		text = rendered(sample__full(), &opt);
 		assert_tidy(text, widths[i]);
 		free(text);
-		text = render(sample__huge(), &opt);
+		text = rendered(sample__huge(), &opt);
 		assert_tidy(text, widths[i]);
 		free(text);
 	}
@@ -491,7 +430,7 @@ static void test_widths(void **state)
 static void test_verbose_and_colour(void **state)
 {
 	struct render_options opt = {.width = 80, .utf8 = true, .verbose = true};
-	char *text = render(sample__full(), &opt);
+	char *text = rendered(sample__full(), &opt);
 
 	(void)state;
 	assert_has(text, "Threads, most faults first\n"
@@ -500,7 +439,7 @@ static void test_verbose_and_colour(void **state)
 	assert_null(strchr(text, '\033'));
 	free(text);
 	opt.colour = true;
-	text = render(sample__full(), &opt);
+	text = rendered(sample__full(), &opt);
 	assert_has(text, "\033[1mHeap\033[0m\n");
 	assert_has(text, "\033[32mOK\033[0m\n");
 	free(text);
@@ -520,76 +459,10 @@ static void test_many_points(void **state)
 		process->faults.timeline[i].t_s = (double)(i + 1);
 	/* A spike of one interval in a hundred columns of them is still seen. */
 	process->faults.timeline[3199].minor = 12345;
-	text = render(report, &ascii_80);
+	text = rendered(report, &ascii_80);
 	assert_has_lines(text,
 			 "  fault rate  _______________________________#  min 0/s, max 12,345/s\n"
 			 "              0 s                      53m 20s\n");
-	free(text);
-}
-
-static char *render_interval(const struct report_interval *row, const struct render_options *opt)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_int_equal(render_text__interval_header(opt, out), 0);
-	assert_int_equal(render_text__interval(row, opt, out), 0);
-	fclose(out);
-	return text;
-}
-
-static void test_interval(void **state)
-{
-	struct report_interval row = {
-		.end_realtime_ns = 1795253208123456789ULL,
-		.length_s = 0.5,
-		.pid = 4242,
-		.comm = "na\nme",
-		.minor = 6000,
-		.major = 1,
-		.heap_bytes = 12 * MIB,
-		.heap_delta_bytes = 2 * (int64_t)MIB,
-		.rss_bytes = BYTES_UNKNOWN,
-		.stack_bytes = 136 * 1024,
-	};
-	char *text;
-
-	(void)state;
-	setenv("TZ", "UTC0", 1);
-	tzset();
-	text = render_interval(&row, &ascii_80);
-	assert_string_equal(
-		text,
-		"    time     pid comm          minor/s major/s   heap   +heap    RSS  stack hits\n"
-		"09:26:48    4242 na\\x0ame       12,000       2  12.0M   +2.0M      -   136K    "
-		"0\n");
-	assert_tidy(text, 80);
-	free(text);
-	text = render_interval(&row, &subsecond_80);
-	assert_string_equal(
-		text,
-		"      time     pid comm        minor/s major/s   heap   +heap    RSS  stack hits\n"
-		"09:26:48.1    4242 na\\x0ame     12,000       2  12.0M   +2.0M      -   136K    "
-		"0\n");
-	assert_tidy(text, 80);
-	free(text);
-	row = (struct report_interval){.end_realtime_ns = UINT64_MAX,
-				       .length_s = 1e-9,
-				       .pid = UINT32_MAX / 1024,
-				       .comm = "sixteen-letters",
-				       .minor = UINT64_MAX,
-				       .major = UINT64_MAX,
-				       .heap_bytes = UINT64_MAX - 1,
-				       .heap_delta_bytes = INT64_MIN,
-				       .rss_bytes = 1000 * MIB,
-				       .stack_bytes = UINT64_MAX - 1,
-				       .hits = 1000};
-	text = render_interval(&row, &utf8_80);
-	assert_tidy(text, 80);
-	free(text);
-	text = render_interval(&row, &subsecond_80);
-	assert_tidy(text, 80);
 	free(text);
 }
 
@@ -616,15 +489,23 @@ static void test_stream_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_header),	     cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_faults),	     cmocka_unit_test(test_mappings),
-		cmocka_unit_test(test_heap),	     cmocka_unit_test(test_stack),
-		cmocka_unit_test(test_check),	     cmocka_unit_test(test_no_faults),
-		cmocka_unit_test(test_summary),	     cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_widths),	     cmocka_unit_test(test_verbose_and_colour),
-		cmocka_unit_test(test_many_points),  cmocka_unit_test(test_interval),
-		cmocka_unit_test(test_stream_error), cmocka_unit_test(test_empty_rows),
-		cmocka_unit_test(test_one_interval), cmocka_unit_test(test_nameless_mappings),
+		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_mappings),
+		cmocka_unit_test(test_heap),
+		cmocka_unit_test(test_stack),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_no_faults),
+		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_widths),
+		cmocka_unit_test(test_verbose_and_colour),
+		cmocka_unit_test(test_many_points),
+		cmocka_unit_test(test_stream_error),
+		cmocka_unit_test(test_empty_rows),
+		cmocka_unit_test(test_one_interval),
+		cmocka_unit_test(test_nameless_mappings),
 		cmocka_unit_test(test_lost_records),
 	};
 

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "rendered.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/escape.h"
+#include "render/render.h"
+#include "report/report.h"
+
+char *rendered(struct report *report, const struct render_options *opt)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_int_equal(render_text__report(report, opt, out), 0);
+	fclose(out);
+	report__free(report);
+	return text;
+}
+
+/* cmocka's own messages end after 1,024 bytes. */
+static void fail_with(const char *why, const char *part, const char *text)
+{
+	fprintf(stderr, "%s:\n%s\nIt is:\n%s\n", why, part, text);
+	fail();
+}
+
+void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_with("not in the report", part, text);
+}
+
+void assert_has_not(const char *text, const char *part)
+{
+	if (strstr(text, part))
+		fail_with("in the report", part, text);
+}
+
+void assert_has_lines(const char *text, const char *lines)
+{
+	const char *at = strstr(text, lines);
+
+	if (!at || (at > text && at[-1] != '\n'))
+		fail_with("not lines of the report", lines, text);
+}
+
+void assert_tidy(const char *text, unsigned int width)
+{
+	char *copy = strdup(text), *line, *rest = copy;
+
+	assert_int_equal(text[strlen(text) - 1], '\n');
+	while ((line = strsep(&rest, "\n"))) {
+		size_t len = strlen(line);
+
+		if (escape__width(line) > width)
+			fail_msg("over %u columns: %s", width, line);
+		assert_false(len && line[len - 1] == ' ');
+		for (size_t i = 0; i < len; i++)
+			assert_true((unsigned char)line[i] >= 0x20);
+	}
+	free(copy);
+}
