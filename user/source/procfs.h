@@ -12,8 +12,8 @@
 #include "source/source.h"
 
 /*
- * Is this a process that can be traced? 0; -ESRCH: it does not exist; -EOWNERDEAD: it has ended, and
- * is a zombie; -EINVAL: it is a thread; -ENODATA: a kernel thread, which has no address space.
+ * Is this a process that can be traced? 0; -ESRCH: it does not exist; -EOWNERDEAD: it has ended,
+ * and is a zombie; -EINVAL: it is a thread; -ENODATA: a kernel thread, which has no address space.
  */
 int procfs__check_process(uint32_t pid);
 
