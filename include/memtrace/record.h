@@ -125,8 +125,8 @@ struct mt_mmap_file {
 };
 
 /* MT_KIND_FORK: by the parent (header), before the child runs. */
-#define MT_FORK_THREAD 0x1    /* a new thread of the same process */
-#define MT_FORK_SHARED_MM 0x2 /* another process that shares the address space (vfork) */
+#define MT_FORK_THREAD 0x1	 /* a new thread of the same process */
+#define MT_FORK_SHARED_MM 0x2	 /* another process that shares the address space (vfork) */
 #define MT_FORK_NOT_FOLLOWED 0x4 /* another process that is not traced */
 struct mt_fork {
 	struct mt_record hdr;

@@ -133,6 +133,13 @@ bool model__interval_has_faults(const struct model *model)
 /* A call may have shown that faults are missing before the next fault told of the loss. */
 void model__explain_by_losses(struct model *model)
 {
+	uint64_t told = 0, lost = model->losses.lost[MT_LOSS_RING_FAULTS];
+
+	/* The last losses had no fault after them to tell of them. */
+	for (size_t i = 0; i < model->lost_on_cpu.nr; i++)
+		told += model->lost_on_cpu.items[i];
+	if (lost > told)
+		model->lost_unexplained += lost - told;
 	for (struct process *proc = model->first; proc; proc = proc->next) {
 		uint64_t nr = proc->check.unexplained < model->lost_unexplained
 				      ? proc->check.unexplained

@@ -38,7 +38,14 @@ struct vma {
 RB_HEAD(vma_tree, vma);
 
 /* Origins that are not a call of the program's. */
-enum { ORIGIN_NONE, ORIGIN_HEAP, ORIGIN_STACK, ORIGIN_VDSO, ORIGIN_FIRST_CALL };
+enum {
+	ORIGIN_NONE,
+	ORIGIN_HEAP,
+	ORIGIN_STACK,
+	ORIGIN_VDSO,
+	ORIGIN_FOLDED,
+	ORIGIN_FIRST_CALL,
+};
 
 struct mirror {
 	struct vma_tree tree; /* by address, not overlapping */

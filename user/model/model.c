@@ -274,7 +274,9 @@ static int take_exit(struct model *model, const struct event *ev)
 
 	if (err)
 		return err;
-	faults__settle(proc, subject.thread, flt__of(&ev->exit->flt), FLT_UNCAUSED,
+	/* Writing a core (WCOREFLAG) reads pages in that were not there, without an exception. */
+	faults__settle(proc, subject.thread, flt__of(&ev->exit->flt),
+		       ev->exit->exit_code & 0x80 ? FLT_POPULATING : FLT_UNCAUSED,
 		       &model->lost_unexplained);
 	memcpy(subject.thread->comm, ev->exit->comm, sizeof(subject.thread->comm));
 	/* A program may have named itself since; of one that was gone at first sight it is all. */

@@ -3,6 +3,7 @@
 
 #include "base/array.h"
 #include "model/name.h"
+#include "model/places.h"
 #include "model/process.h"
 
 /* Threads that have ended are listed one by one up to this number, then as a sum. */

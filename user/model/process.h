@@ -30,6 +30,8 @@ struct place {
 	uint64_t start;	       /* lowest address seen */
 	uint64_t mapped_bytes; /* at most; after places__measure() now, where it is mapped */
 	bool mapped;	       /* set by places__measure() */
+	bool folded;	       /* the sum of many small ones that are unmapped */
+	bool folding;	       /* about to become part of a sum */
 	uint64_t faults;
 	uint64_t major;
 	uint64_t pages_touched; /* distinct, in what is mapped; see places__measure() */
@@ -101,6 +103,7 @@ struct faults {
 	uint64_t by_access[NR_ACCESSES];
 	uint64_t runs_log2[32];
 	struct place *places;
+	size_t fold_places_at; /* so many */
 	struct pages pages;
 	/* Of threads that have ended and are no longer listed one by one. */
 	uint64_t folded_minor;
@@ -208,7 +211,7 @@ struct process {
 	uint32_t exit_code; /* as wait(2) reports it */
 	uint32_t nr_execs;
 	uint32_t nr_not_followed; /* children */
-	bool memory_locked; /* mlockall(MCL_FUTURE): each new mapping is populated */
+	bool memory_locked;	  /* mlockall(MCL_FUTURE): each new mapping is populated */
 	bool wants_snapshot;
 
 	struct mirror mirror;
@@ -272,8 +275,6 @@ void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
 		    enum flt_cause cause, uint64_t *lost);
 /* The thread is no longer kept: what it had begun counts for the process. */
 void faults__fold(struct process *proc, const struct thread *thread);
-/* Note of each place what is mapped of it now, by the mirror. */
-void places__measure(struct process *proc);
 /* Look up again what the mirror did not know. */
 void faults__resolve_misses(struct process *proc);
 /* An exec: addresses of the old program mean nothing in the new. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The rows of one process. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -8,6 +9,7 @@
 #include "base/clock.h"
 #include "model/model.h"
 #include "model/name.h"
+#include "model/places.h"
 #include "report/process.h"
 #include "report/report.h"
 
@@ -57,6 +59,15 @@ static const char *place__name(const struct place *place)
 	return place->name ? name__text(place->name) : names[place->region];
 }
 
+static char *mapping__name(const struct place *place)
+{
+	char *name = NULL;
+
+	if (!place->folded)
+		return strdup(place__name(place));
+	return asprintf(&name, "%s (many)", place__name(place)) < 0 ? NULL : name;
+}
+
 static enum fault_pattern place__pattern(const struct place *place)
 {
 	uint64_t steps =
@@ -98,7 +109,7 @@ static int build_mappings(const struct process *proc, struct report_process *row
 		if (!place->faults)
 			continue;
 		*mapping = (struct report_mapping){
-			.name = strdup(place__name(place)),
+			.name = mapping__name(place),
 			.region = place->region,
 			.start = place->start,
 			.mapped_bytes = place->mapped_bytes,

@@ -108,9 +108,9 @@ struct report_process {
 	double start_s; /* since tracing began; negative: it ran before */
 	bool ended;
 	double end_s;
-	int exit_code;	     /* -1 if a signal ended it */
-	int exit_signal;     /* 0 if none did */
-	uint32_t nr_threads; /* seen in all */
+	int exit_code;		      /* -1 if a signal ended it */
+	int exit_signal;	      /* 0 if none did */
+	uint32_t nr_threads;	      /* seen in all */
 	uint32_t children_not_traced; /* started while it was traced */
 
 	struct {

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef MEMTRACE_PLACES_H
+#define MEMTRACE_PLACES_H
+
+#include <stdint.h>
+
+struct place;
+struct process;
+struct vma;
+
+/* The place that a mapping's faults are counted at; NULL without memory. */
+struct place *place__of_vma(struct process *proc, struct vma *vma);
+/* The place of faults in no known mapping; NULL without memory. */
+struct place *place__other(struct process *proc);
+/* Before a fault is counted: what its distance from the last one says of the pattern. */
+void place__note_step(struct place *place, uint64_t page);
+/* Note of each place what is mapped of it now, by the mirror. */
+void places__measure(struct process *proc);
+
+#endif
