@@ -11,6 +11,7 @@
 
 #include "events.h"
 #include "model/name.h"
+#include "model/places.h"
 
 #define AREA 0x7f1000000000ULL
 
