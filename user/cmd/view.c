@@ -43,11 +43,15 @@ static int view__header(struct view *view, const struct render_options *render)
 	return render_text__interval_header(render, view->stream);
 }
 
-/* Under the column comm. */
-#define REST_COLUMN 17
+/* Under the column comm, which begins two columns later where times have tenths. */
+static int rest_column(const struct render_options *render)
+{
+	return render->subsecond ? 19 : 17;
+}
 
 /* The sum of the rows that -n leaves out. */
-static int view__rest(struct view *view, const struct report_interval *rows, size_t nr)
+static int view__rest(struct view *view, const struct report_interval *rows, size_t nr,
+		      const struct render_options *render)
 {
 	uint64_t faults = 0;
 	double length_s = nr ? rows[0].length_s : 0;
@@ -57,8 +61,8 @@ static int view__rest(struct view *view, const struct report_interval *rows, siz
 	for (size_t i = 0; i < nr; i++)
 		faults += rows[i].minor + rows[i].major;
 	view->lines++;
-	if (fprintf(view->stream, "%*sand %s more process%s: %s faults/s\n", REST_COLUMN, "",
-		    units__count(nr).s, nr == 1 ? "" : "es",
+	if (fprintf(view->stream, "%*sand %s more process%s: %s faults/s\n", rest_column(render),
+		    "", units__count(nr).s, nr == 1 ? "" : "es",
 		    units__rate(length_s > 0 ? (double)faults / length_s : 0).s) < 0)
 		return -errno;
 	return 0;
@@ -112,7 +116,7 @@ int view__show(struct view *view, const struct model *model)
 		view->lines++;
 	}
 	if (!err)
-		err = view__rest(view, rows + top, nr - top);
+		err = view__rest(view, rows + top, nr - top, &render);
 	if (!err && fflush(view->stream))
 		err = -errno;
 	return err;
