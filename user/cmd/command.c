@@ -65,12 +65,14 @@ static int start_error(struct error *error, int err, const char *name)
  * The child. Only system calls through one libc function, warmed up before the gate: its pages
  * are there when it is let go.
  */
-static void child(int gate, int report, const char *path, char **argv, const sigset_t *signals)
+static void child(const struct command *cmd, int gate, int report, const char *path, char **argv,
+		  const sigset_t *signals)
 {
 	char go;
 	int err;
 
-	signal(SIGPIPE, SIG_DFL);
+	signal(SIGPIPE, cmd->pipe_ignored ? SIG_IGN : SIG_DFL);
+	signal(SIGCHLD, cmd->chld_ignored ? SIG_IGN : SIG_DFL);
 	sigprocmask(SIG_SETMASK, signals, NULL);
 	if (syscall(SYS_read, gate, &go, 1) != 1)
 		syscall(SYS_exit_group, 0);
@@ -101,7 +103,7 @@ int command__prepare(struct command *cmd, char **argv, const sigset_t *signals, 
 	cmd->pid = fork();
 	if (!cmd->pid) {
 		close(gate[1]);
-		child(gate[0], report[1], path, argv, signals);
+		child(cmd, gate[0], report[1], path, argv, signals);
 	}
 	err = cmd->pid < 0 ? -errno : 0;
 	close(gate[0]);

@@ -10,9 +10,11 @@
 #include "base/error.h"
 
 struct command {
-	pid_t pid;  /* 0: none */
-	int gate;   /* closing it without a word ends the child */
-	int report; /* the child's errno if exec fails; end of file if it succeeds */
+	pid_t pid;	   /* 0: none */
+	int gate;	   /* closing it without a word ends the child */
+	int report;	   /* the child's errno if exec fails; end of file if it succeeds */
+	bool pipe_ignored; /* SIGPIPE and SIGCHLD as we were started with */
+	bool chld_ignored;
 	bool reaped;
 	int status; /* as wait(2) reports it, once reaped */
 };

@@ -48,8 +48,10 @@ static int open_nameless(const char *path)
 static int open_temporary(struct output *out)
 {
 	int fd = open_nameless(out->path);
+	const char *slash = strrchr(out->path, '/');
+	int dir = slash ? slash + 1 - out->path : 0;
 
-	if (asprintf(&out->temporary, "%s.XXXXXX", out->path) < 0) {
+	if (asprintf(&out->temporary, "%.*s.memtrace-XXXXXX", dir, out->path) < 0) {
 		out->temporary = NULL;
 		if (fd >= 0)
 			close(fd);
@@ -101,7 +103,7 @@ static int open_in_place(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-int output__open(struct output *out, const char *path, bool whole, struct error *error)
+int output__open(struct output *out, const char *path, struct error *error)
 {
 	int fd;
 
@@ -113,7 +115,9 @@ int output__open(struct output *out, const char *path, bool whole, struct error 
 		out->stream = stdout;
 		return 0;
 	}
-	if (whole && replaceable(path))
+	if (!*path || path[strlen(path) - 1] == '/')
+		fd = -EISDIR;
+	else if (replaceable(path))
 		fd = open_temporary(out);
 	else
 		fd = open_in_place(path);

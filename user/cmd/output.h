@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the data goes: standard output or a file, whole or not at all where that can be had. */
+/* Where the data goes: standard output, or a file, which is written whole or not at all. */
 #ifndef MEMTRACE_OUTPUT_H
 #define MEMTRACE_OUTPUT_H
 
@@ -16,10 +16,10 @@ struct output {
 };
 
 /*
- * whole: a document that is of no use in part (JSON) goes to a temporary file beside path first.
- * 0, or -errno with its text.
+ * A regular file is written beside path first, and replaces it when it is complete; devices and
+ * pipes are written in place. 0, or -errno with its text.
  */
-int output__open(struct output *out, const char *path, bool whole, struct error *error);
+int output__open(struct output *out, const char *path, struct error *error);
 
 /* Flush and close, and put the file in its place. 0; -EPIPE: the reader has gone; -errno. */
 int output__commit(struct output *out, struct error *error);

@@ -107,11 +107,17 @@ static int run__take_signals(struct run *run)
 {
 	sigset_t signals;
 
-	signal(SIGPIPE, SIG_IGN);
+	struct sigaction hup;
+
+	run->command.pipe_ignored = signal(SIGPIPE, SIG_IGN) == SIG_IGN;
+	/* Ignored, it would take the exit code of the command with it. */
+	run->command.chld_ignored = signal(SIGCHLD, SIG_DFL) == SIG_IGN;
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
+	/* Under nohup it stays ignored: a signalfd would take it all the same. */
+	if (sigaction(SIGHUP, NULL, &hup) || hup.sa_handler != SIG_IGN)
+		sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGQUIT);
 	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, &run->old_signals);
@@ -129,7 +135,7 @@ static int run__open_stages(struct run *run)
 
 	if (err)
 		return error__set(&run->error, -err, "out of memory");
-	err = output__open(&run->out, opt->output, opt->format == FORMAT_JSON, &run->error);
+	err = output__open(&run->out, opt->output, &run->error);
 	if (err)
 		return err;
 	view__open(&run->view, opt);
@@ -364,6 +370,19 @@ static int start_status(const struct run *run, int err)
 	return status;
 }
 
+/* Nothing is traced any more; signals still go to the command. */
+static void run__await_command(struct run *run)
+{
+	struct pollfd fd = {.fd = run->signal_fd, .events = POLLIN};
+
+	run->source->ops->free(run->source);
+	run->source = NULL;
+	while (!command__reap(&run->command, false)) {
+		poll(&fd, 1, -1);
+		run__take_pending_signals(run);
+	}
+}
+
 int trace__run(const struct options *opt)
 {
 	struct run run = {.opt = opt, .signal_fd = -1};
@@ -379,8 +398,9 @@ int trace__run(const struct options *opt)
 	}
 	err = run__finish(&run, run__loop(&run));
 	status = err && err != -EPIPE ? run__fail(&run, err) : STATUS_OK;
+	if (opt->command)
+		run__await_command(&run);
 	if (opt->command && !status) {
-		command__reap(&run.command, true);
 		status = command__exit_status(&run.command);
 	}
 	run__release(&run);

@@ -91,6 +91,25 @@ static void interval__close(struct process *proc)
 }
 
 /* Close an interval of every current process, and drop those that have had their last. */
+static int process__tick(struct process *proc, uint64_t time_ns)
+{
+	proc->end_ticked = proc->ended;
+	heap__note_level(proc);
+	interval__close(proc);
+	return timeline__tick(proc, time_ns);
+}
+
+static void model__leave(const struct model *model, struct process *proc)
+{
+	if (model->nr_processes > MAX_WHOLE_ENDED)
+		process__retire(proc);
+}
+
+static int model__bound_list(struct model *model)
+{
+	return model->nr_processes > MAX_LISTED ? model__fold_small(model) : 0;
+}
+
 int model__tick(struct model *model, uint64_t time_ns)
 {
 	size_t left = 0;
@@ -100,22 +119,38 @@ int model__tick(struct model *model, uint64_t time_ns)
 		struct process *proc = model->current.items[i];
 
 		if (proc->end_ticked) {
-			if (model->nr_processes > MAX_WHOLE_ENDED)
-				process__retire(proc);
+			model__leave(model, proc);
 			continue;
 		}
 		model->current.items[left++] = proc;
-		proc->end_ticked = proc->ended;
-		heap__note_level(proc);
-		err = err ?: timeline__tick(proc, time_ns);
-		interval__close(proc);
+		err = process__tick(proc, time_ns) ?: err;
 	}
 	model->current.nr = left;
+	model->nr_ended = 0;
 	model->session.interval_ns = time_ns - model->session.last_tick_ns;
 	model->session.last_tick_ns = time_ns;
-	if (!err && model->nr_processes > MAX_LISTED && left < MAX_LISTED / 2)
-		err = model__fold_small(model);
-	return err;
+	return err ?: model__bound_list(model);
+}
+
+int model__drop_ended(struct model *model, uint64_t time_ns)
+{
+	size_t left = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < model->current.nr; i++) {
+		struct process *proc = model->current.items[i];
+
+		if (!proc->ended) {
+			model->current.items[left++] = proc;
+			continue;
+		}
+		if (!proc->end_ticked)
+			err = process__tick(proc, time_ns) ?: err;
+		model__leave(model, proc);
+	}
+	model->current.nr = left;
+	model->nr_ended = 0;
+	return err ?: model__bound_list(model);
 }
 
 bool model__interval_has_faults(const struct model *model)

@@ -13,6 +13,9 @@ struct model;
  */
 int model__tick(struct model *model, uint64_t time_ns);
 
+/* Drop the processes that have ended before the tick: there may be thousands between two. */
+int model__drop_ended(struct model *model, uint64_t time_ns);
+
 /* Has anybody faulted since the last tick? */
 bool model__interval_has_faults(const struct model *model);
 

@@ -266,6 +266,9 @@ static int take_exec(struct model *model, const struct event *ev)
 	return process__set_exe(subject.proc, ev->exec->path);
 }
 
+/* So many processes that ended may wait for the tick. */
+#define MAX_ENDED_WAITING 1024
+
 static int take_exit(struct model *model, const struct event *ev)
 {
 	struct subject subject;
@@ -293,7 +296,9 @@ static int take_exit(struct model *model, const struct event *ev)
 		proc->heap.peak_rss_bytes = ev->exit->max_rss_bytes;
 	else if (ev->exit->max_rss_bytes)
 		proc->heap.peak_rss_bytes = proc->heap.max_sample_bytes;
-	return 0;
+	if (++model->nr_ended < MAX_ENDED_WAITING)
+		return 0;
+	return model__drop_ended(model, ev->time_ns);
 }
 
 static int take_signal(struct model *model, const struct event *ev)

@@ -47,6 +47,7 @@ struct model {
 		size_t nr, cap;
 	} current;
 	struct process *hit; /* of the last event */
+	size_t nr_ended;     /* of current, more or less */
 	struct {
 		struct mt_probe *items;
 		size_t nr, cap;

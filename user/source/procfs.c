@@ -41,8 +41,8 @@ static ssize_t procfs__read(const char *path, char *text, size_t size)
 int procfs__check_process(uint32_t pid)
 {
 	FILE *status __fclose = procfs__fopen(pid, "status");
+	unsigned int tgid = 0, nr_threads = 0;
 	bool has_memory = false;
-	unsigned int tgid = 0;
 	char line[256], state = 0;
 
 	if (!status)
@@ -50,14 +50,16 @@ int procfs__check_process(uint32_t pid)
 	while (fgets(line, sizeof(line), status)) {
 		sscanf(line, "Tgid: %u", &tgid);
 		sscanf(line, "State: %c", &state);
+		sscanf(line, "Threads: %u", &nr_threads);
 		has_memory |= !strncmp(line, "VmSize:", 7);
 	}
 	if (!tgid || state == 'X')
 		return -ESRCH;
 	if (tgid != pid)
 		return -EINVAL;
+	/* A leader that has ended is a zombie while its other threads go on. */
 	if (state == 'Z')
-		return -EOWNERDEAD;
+		return nr_threads > 1 ? 0 : -EOWNERDEAD;
 	return has_memory ? 0 : -ENODATA;
 }
 
