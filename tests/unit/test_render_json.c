@@ -123,7 +123,8 @@ static void test_keys(void **state)
 	(void)state;
 	assert_keys(root, "memtrace host session probes loss folded processes");
 	assert_keys(at(root, "processes.0"),
-		    "pid ppid comm exe start_s end faults heap stack check threads");
+		    "pid ppid comm exe start_s end children_not_traced faults heap stack check "
+		    "threads");
 	assert_keys(at(root, "processes.0.end"), "exit_code signal t_s");
 	assert_keys(
 		at(root, "processes.0.faults"),

@@ -307,6 +307,7 @@ json_t *json_process__build(struct json *json, const struct report_process *proc
 	json__set(json, o, "exe", json__string(process->exe));
 	json__set(json, o, "start_s", json__seconds(process->start_s));
 	json__set(json, o, "end", end(json, process));
+	json__set(json, o, "children_not_traced", json__count(process->children_not_traced));
 	json__set(json, o, "faults", faults(json, process));
 	json__set(json, o, "heap", heap(json, process));
 	json__set(json, o, "stack", stack(json, process));

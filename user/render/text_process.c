@@ -55,6 +55,14 @@ static void life(struct text *text, const struct report_process *process)
 		text__wrapf(text, 2, ", exited with %d at %.3f s", process->exit_code,
 			    process->end_s);
 	text__end(text);
+	if (!process->children_not_traced)
+		return;
+	text__pad(text, 2);
+	text__wrapf(text, 2, "it started %s process%s that %s not traced: -f follows children",
+		    units__count(process->children_not_traced).s,
+		    process->children_not_traced == 1 ? "" : "es",
+		    process->children_not_traced == 1 ? "is" : "are");
+	text__end(text);
 }
 
 void section__process(struct text *text, const struct report *report,
