@@ -377,6 +377,29 @@ static void test_not_root(void **state)
 	assert_non_null(strstr(live__err(memtrace), "CAP_BPF"));
 }
 
+/* memtrace in surroundings that a shell makes for it alone; one line on stderr, with this in it. */
+static void check_surroundings(struct live *live, const char *unshare, const char *prepare,
+			       int code, const char *said)
+{
+	char script[4400];
+	char *const argv[] = {"/usr/bin/unshare", (char *)unshare, "-f", "sh", "-c", script, NULL};
+	struct live_process *memtrace;
+
+	snprintf(script, sizeof(script), "%s && exec %s -p 1", prepare, live__memtrace());
+	memtrace = live__start(live, argv);
+	assert_int_equal(live__exit_code(memtrace), code);
+	assert_int_equal(live__count_lines(live__err(memtrace)), 1);
+	assert_non_null(strstr(live__err(memtrace), said));
+}
+
+/* The mounts are in a namespace that ends with the process. */
+static void test_surroundings(void **state)
+{
+	check_surroundings(*state, "-m", "mount -t tmpfs none /sys/kernel/btf", 77, "no BTF");
+	check_surroundings(*state, "-mp", "mount -t proc proc /proc", 77, "pid namespace");
+	check_surroundings(*state, "-m", "ulimit -n 12", 1, "RLIMIT_NOFILE");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -387,6 +410,7 @@ int main(void)
 		live_test(test_text),	      live_test(test_cannot_write),
 		live_test(test_strange_name), live_test(test_zombie),
 		live_test(test_no_trace),     live_test(test_not_root),
+		live_test(test_surroundings),
 	};
 
 	return cmocka_run_group_tests_name("cli", tests, NULL, NULL);

@@ -39,10 +39,18 @@ static uint32_t read_pid_max(void)
 	return pid_max ?: 4 << 20; /* PID_MAX_LIMIT */
 }
 
+/* Maps, programs, links, and a perf event for each of a few CPUs. */
+#define NEEDED_FILES 64
+
 static int load__explain(int err, struct error *error)
 {
-	struct rlimit memlock;
+	struct rlimit memlock, files;
 
+	if (!getrlimit(RLIMIT_NOFILE, &files) && files.rlim_cur < NEEDED_FILES)
+		return error__set(error, EMFILE,
+				  "cannot load the BPF programs: RLIMIT_NOFILE is %llu, and %d "
+				  "descriptors are needed (ulimit -n)",
+				  (unsigned long long)files.rlim_cur, NEEDED_FILES);
 	if (libbpf_probe_bpf_map_type(BPF_MAP_TYPE_RINGBUF, NULL) == 0)
 		return error__set(error, ENOTSUP,
 				  "this kernel has no BPF ring buffer (Linux 5.8 or newer has)");
