@@ -385,7 +385,7 @@ static void check_surroundings(struct live *live, const char *unshare, const cha
 	char *const argv[] = {"/usr/bin/unshare", (char *)unshare, "-f", "sh", "-c", script, NULL};
 	struct live_process *memtrace;
 
-	snprintf(script, sizeof(script), "%s && exec %s -p 1", prepare, live__memtrace());
+	snprintf(script, sizeof(script), "%s && exec %s -a -d 1", prepare, live__memtrace());
 	memtrace = live__start(live, argv);
 	assert_int_equal(live__exit_code(memtrace), code);
 	assert_int_equal(live__count_lines(live__err(memtrace)), 1);
