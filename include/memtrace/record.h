@@ -194,7 +194,6 @@ struct mt_signal {
 #define MT_MAPPING_STACK 0x4 /* [stack]: the main stack */
 #define MT_MAPPING_VDSO 0x8  /* [vdso], [vvar], [vsyscall], … */
 #define MT_MAPPING_ANON 0x10 /* no file behind it */
-#define MT_MAPPING_LAST 0x20
 #define MT_MAPPING_SHMEM 0x40 /* shared memory: tmpfs, memfd, System V, shared anonymous */
 struct mt_mapping {
 	struct mt_record hdr;

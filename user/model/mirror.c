@@ -186,13 +186,23 @@ static uint64_t page__up(uint64_t addr)
 					     : (addr + PAGE_MASK) & ~PAGE_MASK;
 }
 
-/* Have a range consist of whole mappings: *first, and what follows it up to end. */
-static int mirror__isolate(struct mirror *mirror, uint64_t start, uint64_t end, struct vma **first)
+/*
+ * Have a range, widened to whole pages, consist of whole mappings: *first (NULL: there is none), and
+ * what follows it up to *end.
+ */
+static int mirror__isolate(struct mirror *mirror, uint64_t start, uint64_t *end,
+			   struct vma **first)
 {
-	int err = mirror__split(mirror, start);
+	int err;
 
+	start &= ~PAGE_MASK;
+	*end = page__up(*end);
+	*first = NULL;
+	if (start >= *end)
+		return 0;
+	err = mirror__split(mirror, start);
 	if (!err)
-		err = mirror__split(mirror, end);
+		err = mirror__split(mirror, *end);
 	if (!err)
 		*first = mirror__find_above(mirror, start);
 	return err;
@@ -201,14 +211,9 @@ static int mirror__isolate(struct mirror *mirror, uint64_t start, uint64_t end, 
 int mirror__unmap(struct mirror *mirror, uint64_t start, uint64_t end)
 {
 	struct vma *vma, *next;
-	int err;
+	int err = mirror__isolate(mirror, start, &end, &vma);
 
-	start &= ~PAGE_MASK;
-	end = page__up(end);
-	if (start >= end)
-		return 0;
-	err = mirror__isolate(mirror, start, end, &vma);
-	for (; !err && vma && vma->start < end; vma = next) {
+	for (; vma && vma->start < end; vma = next) {
 		next = mirror__next(vma);
 		mirror__remove(mirror, vma);
 	}
@@ -261,14 +266,9 @@ int mirror__map(struct mirror *mirror, const struct vma *vma)
 int mirror__protect(struct mirror *mirror, uint64_t start, uint64_t end, uint8_t prot)
 {
 	struct vma *vma;
-	int err;
+	int err = mirror__isolate(mirror, start, &end, &vma);
 
-	start &= ~PAGE_MASK;
-	end = page__up(end);
-	if (start >= end)
-		return 0;
-	err = mirror__isolate(mirror, start, end, &vma);
-	for (; !err && vma && vma->start < end; vma = mirror__next(vma)) {
+	for (; vma && vma->start < end; vma = mirror__next(vma)) {
 		mirror->anon_bytes -= vma__anon_bytes(vma);
 		vma->prot = prot;
 		mirror->anon_bytes += vma__anon_bytes(vma);
@@ -279,14 +279,9 @@ int mirror__protect(struct mirror *mirror, uint64_t start, uint64_t end, uint8_t
 int mirror__guard(struct mirror *mirror, uint64_t start, uint64_t end, bool guard)
 {
 	struct vma *vma;
-	int err;
+	int err = mirror__isolate(mirror, start, &end, &vma);
 
-	start &= ~PAGE_MASK;
-	end = page__up(end);
-	if (start >= end)
-		return 0;
-	err = mirror__isolate(mirror, start, end, &vma);
-	for (; !err && vma && vma->start < end; vma = mirror__next(vma))
+	for (; vma && vma->start < end; vma = mirror__next(vma))
 		vma->guard = guard;
 	return err;
 }
