@@ -190,10 +190,10 @@ struct mt_signal {
  * replaces all that was known of the process's address space.
  */
 #define MT_MAPPING_FIRST 0x1
-#define MT_MAPPING_HEAP 0x2  /* [heap]: the program break */
-#define MT_MAPPING_STACK 0x4 /* [stack]: the main stack */
-#define MT_MAPPING_VDSO 0x8  /* [vdso], [vvar], [vsyscall], … */
-#define MT_MAPPING_ANON 0x10 /* no file behind it */
+#define MT_MAPPING_HEAP 0x2   /* [heap]: the program break */
+#define MT_MAPPING_STACK 0x4  /* [stack]: the main stack */
+#define MT_MAPPING_VDSO 0x8   /* [vdso], [vvar], [vsyscall], … */
+#define MT_MAPPING_ANON 0x10  /* no file behind it */
 #define MT_MAPPING_SHMEM 0x40 /* shared memory: tmpfs, memfd, System V, shared anonymous */
 struct mt_mapping {
 	struct mt_record hdr;
