@@ -187,11 +187,10 @@ static uint64_t page__up(uint64_t addr)
 }
 
 /*
- * Have a range, widened to whole pages, consist of whole mappings: *first (NULL: there is none), and
- * what follows it up to *end.
+ * Have a range, widened to whole pages, consist of whole mappings: *first (NULL: there is none),
+ * and what follows it up to *end.
  */
-static int mirror__isolate(struct mirror *mirror, uint64_t start, uint64_t *end,
-			   struct vma **first)
+static int mirror__isolate(struct mirror *mirror, uint64_t start, uint64_t *end, struct vma **first)
 {
 	int err;
 
