@@ -153,6 +153,48 @@ static void test_no_hits(void **state)
 	assert_int_equal(feed__proc(feed)->stack.peak_bytes, 0x21000);
 }
 
+/* A runtime probes its guard far ahead of sp: a hit, if sp is in the stack that is guarded. */
+static void test_guard_probed(void **state)
+{
+	const uint64_t far = 80 << 10, size = 4 << 20, base = 0x7f2000000000ULL;
+	const uint64_t small = 0x7f3000000000ULL, small_size = 64 << 10;
+	const uint64_t most = 1 << 20;
+	struct feed *feed = *state;
+	const struct stack_hit *hit;
+
+	feed__mmap(feed, base - most, size + most, PROT_NONE, ANON | MAP_STACK, FLT(0, 0));
+	feed__call(feed, MT_KIND_MPROTECT, PID, ARGS(base, size, RW), 0, FLT(0, 0));
+	/* A guard, a small stack, and right above it the data of somebody else. */
+	feed__mmap(feed, small - PAGE, small_size + PAGE, PROT_NONE, ANON | MAP_STACK, FLT(0, 0));
+	feed__call(feed, MT_KIND_MPROTECT, PID, ARGS(small, small_size, RW), 0, FLT(0, 0));
+	feed__map_file(feed, small + small_size, size, RW, MAP_SHARED, 0, "data.db");
+
+	bad_access(feed, THREAD, SEGV_ACCERR, base - 8, base - 8 + far);
+	assert_hits(feed, 1);
+	hit = &feed__proc(feed)->stack.hits.items[0];
+	assert_int_equal(hit->kind, HIT_THREAD_GUARD);
+	assert_int_equal(hit->size_bytes, size);
+	assert_true(hit->addr == base - 8 && hit->sp == base - 8 + far);
+	/* Deep in the guard, and as far as counts. */
+	bad_access(feed, THREAD, SEGV_ACCERR, base - far, base);
+	bad_access(feed, THREAD, SEGV_ACCERR, base - 8, base - 8 + most);
+	assert_hits(feed, 3);
+	/* Farther than that. */
+	bad_access(feed, THREAD, SEGV_ACCERR, base - 8, base - 8 + most + 1);
+	bad_access(feed, THREAD, SEGV_ACCERR, base - 8, base - 8 + (2 << 20));
+	/* As near as the first, but sp is in another mapping, in none, in the guard itself. */
+	bad_access(feed, THREAD, SEGV_ACCERR, small - 8, small - 8 + far);
+	bad_access(feed, THREAD, SEGV_ACCERR, base - 8, STACK_END - 0x100);
+	bad_access(feed, THREAD, SEGV_ACCERR, base - 8, small + small_size + size + far);
+	bad_access(feed, THREAD, SEGV_ACCERR, base - 2 * far, base - far);
+	/* Above sp there is nothing to probe. */
+	bad_access(feed, THREAD, SEGV_ACCERR, small - 8, small - 8 - far);
+	assert_hits(feed, 3);
+	/* Of the small stack itself a probe is one. */
+	bad_access(feed, THREAD, SEGV_ACCERR, small - PAGE, small + small_size - 8);
+	assert_hits(feed, 4);
+}
+
 static void test_hits_are_bounded(void **state)
 {
 	struct feed *feed = *state;
@@ -167,9 +209,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_program, close_program)
 	const struct CMUnitTest tests[] = {
-		TEST(test_growth),     TEST(test_growth_is_taken_back),
-		TEST(test_main_limit), TEST(test_thread_guard),
-		TEST(test_no_hits),    TEST(test_hits_are_bounded),
+		TEST(test_growth),	 TEST(test_growth_is_taken_back),
+		TEST(test_main_limit),	 TEST(test_thread_guard),
+		TEST(test_no_hits),	 TEST(test_hits_are_bounded),
+		TEST(test_guard_probed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
