@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
+
 #include "events.h"
 #include "model/name.h"
 #include "model/places.h"
@@ -195,6 +197,38 @@ static void test_populated(void **state)
 	/* What the program's own code took is no call's. */
 	feed__fault(feed, PID, HEAP, FLT(25, 1));
 	assert_int_equal(check_of(feed)->unexplained, 3);
+}
+
+/* Writing a core reads pages in that were not there, without an exception. */
+static void test_core_dump_populates(void **state)
+{
+	static const struct {
+		uint32_t exit_code;
+		uint64_t populated, unexplained;
+	} cases[] = {
+		{SIGSEGV | 0x80, 20, 0},
+		{SIGSEGV, 0, 20},
+		{0, 0, 20},
+		{0x80 << 8, 0, 20}, /* exit(128) is no core */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct feed feed;
+
+		feed__open(&feed);
+		feed__session(&feed, 1000000000);
+		feed__program(&feed);
+		feed__fault(&feed, PID, HEAP, FLT(0, 0));
+		feed__exit(&feed, PID, PID, true, cases[i].exit_code, FLT(18, 3));
+		assert_faults(&feed, 1, 0);
+		assert_int_equal(check_of(&feed)->kernel_minor, 18);
+		assert_int_equal(check_of(&feed)->kernel_major, 3);
+		assert_int_equal(check_of(&feed)->observed, 1);
+		assert_int_equal(check_of(&feed)->populated, cases[i].populated);
+		assert_int_equal(check_of(&feed)->unexplained, cases[i].unexplained);
+		feed__close(&feed);
+	}
 }
 
 static void test_lost_are_explained(void **state)
@@ -402,6 +436,7 @@ int main(void)
 		TEST(test_read_during_an_exception),
 		TEST(test_first_reading_came_late),
 		TEST(test_populated),
+		cmocka_unit_test(test_core_dump_populates),
 		TEST(test_lost_are_explained),
 		TEST(test_regions_and_accesses),
 		TEST(test_places),
