@@ -12,6 +12,8 @@
 #include <time.h>
 
 #include "events.h"
+#include "report/build.h"
+#include "report/report.h"
 
 #define AREA 0x7f1000000000ULL
 #define CHILD 5000U
@@ -87,6 +89,145 @@ static void test_exec_by_another_thread(void **state)
 	assert_int_equal(proc->check.kernel_minor, 7);
 	assert_int_equal(proc->check.unexplained + proc->check.not_counted, 0);
 	assert_int_equal(proc->nr_threads_seen, 2);
+}
+
+#define EXECER (PID + 7)
+
+/* The check's terms, as a report has them: whatever came in, they add up. */
+static void assert_check(struct feed *feed, struct report_check want)
+{
+	struct report_check check;
+	struct report *report;
+
+	assert_int_equal(report__build(feed->model, "1", 0, &report), 0);
+	assert_int_equal(report->nr_processes, 1);
+	check = report->processes[0].check;
+	report__free(report);
+	assert_int_equal(check.kernel_minor, want.kernel_minor);
+	assert_int_equal(check.kernel_major, want.kernel_major);
+	assert_int_equal(check.observed, want.observed);
+	assert_int_equal(check.populated, want.populated);
+	assert_int_equal(check.not_counted, want.not_counted);
+	assert_int_equal(check.lost, want.lost);
+	assert_int_equal(check.in_flight, want.in_flight);
+	assert_int_equal(check.unexplained, want.unexplained);
+	assert_int_equal(check.ok, !want.unexplained);
+	assert_true((int64_t)(check.kernel_minor + check.kernel_major) ==
+		    (int64_t)(check.observed + check.populated + check.lost) -
+			    (int64_t)(check.not_counted + check.in_flight) +
+			    (int64_t)check.unexplained);
+}
+
+/* The leader has ended. The thread that execs has had 5 faults, the last of them still open. */
+static void thread_execs(struct feed *feed, bool leader_seen)
+{
+	uint32_t before = leader_seen ? 100 : 0;
+
+	if (leader_seen)
+		for (uint32_t i = 0; i < before; i++)
+			feed__fault(feed, PID, HEAP + i % 32 * PAGE, FLT(i, 0));
+	feed__fork(feed, PID, PID, EXECER, 0, FLT(before, 0));
+	for (uint32_t i = 0; i < 5; i++)
+		feed__fault(feed, EXECER, HEAP + i * PAGE, FLT(i, 0));
+	feed__exit(feed, PID, PID, false, 0, FLT(before, 0));
+}
+
+/* It has the leader's id by now, and its own counters, at 7: the kernel sets up the new stack. */
+static void kernel_sets_up(struct feed *feed, uint32_t lost)
+{
+	for (uint32_t i = 0; i < 2; i++)
+		feed__fault_of(feed, PID, PID, STACK_END - 8 - i * PAGE,
+			       MT_FAULT_WRITE | MT_FAULT_KERNEL, FLT(7 + i, 0), lost);
+}
+
+static void new_program_runs(struct feed *feed, struct mt_flt flt)
+{
+	feed__map_program(feed);
+	feed__fault(feed, PID, HEAP, flt);
+	flt.min_flt++;
+	feed__exit(feed, PID, PID, true, 0, flt);
+}
+
+static void test_exec_faults_under_the_leaders_id(void **state)
+{
+	struct feed *feed = *state;
+	struct process *proc = feed__proc(feed);
+
+	thread_execs(feed, true);
+	kernel_sets_up(feed, 0);
+	assert_int_equal(feed__thread(feed, PID)->minor, 2);
+	/* The second was major; three more came without an exception, as two did before. */
+	feed__major(feed, PID, STACK_END - 8 - PAGE);
+	feed__exec(feed, EXECER, HEAP, FLT(11, 1));
+	assert_int_equal(HASH_COUNT(proc->threads), 1);
+	assert_false(feed__thread(feed, PID)->exited || feed__thread(feed, PID)->reborn);
+	assert_int_equal(proc->nr_threads_seen, 2);
+	new_program_runs(feed, FLT(11, 1));
+	assert_int_equal(proc->faults.minor, 107);
+	assert_int_equal(proc->faults.major, 1);
+	assert_int_equal(proc->faults.kernel, 2);
+	assert_int_equal(proc->faults.folded_minor + feed__thread(feed, PID)->minor, 107);
+	assert_int_equal(proc->faults.folded_major + feed__thread(feed, PID)->major, 1);
+	assert_check(feed, (struct report_check){
+				   .kernel_minor = 112,
+				   .kernel_major = 1,
+				   .observed = 108,
+				   .populated = 5,
+			   });
+}
+
+/* Some of those without an exception were lost, one exception came to nothing, one is open. */
+static void test_exec_with_losses(void **state)
+{
+	struct feed *feed = *state;
+
+	thread_execs(feed, true);
+	kernel_sets_up(feed, 2);
+	feed__fault_of(feed, PID, PID, STACK_END - 8, MT_FAULT_KERNEL, FLT(8, 0), 2);
+	feed__exec(feed, EXECER, HEAP, FLT(9, 0));
+	feed__map_program(feed);
+	feed__fault(feed, PID, HEAP, FLT(12, 0));
+	assert_check(feed, (struct report_check){
+				   .kernel_minor = 112,
+				   .observed = 109,
+				   .populated = 0,
+				   .not_counted = 1,
+				   .lost = 2,
+				   .in_flight = 1,
+				   .unexplained = 3,
+			   });
+}
+
+/* The thread that execs was never heard of. */
+static void test_exec_by_an_unseen_thread(void **state)
+{
+	struct feed *feed = *state;
+
+	feed__exit(feed, PID, PID, false, 0, FLT(0, 0));
+	kernel_sets_up(feed, 0);
+	feed__exec(feed, EXECER, HEAP, FLT(11, 0));
+	new_program_runs(feed, FLT(11, 0));
+	assert_int_equal(HASH_COUNT(feed__proc(feed)->threads), 1);
+	assert_check(feed, (struct report_check){
+				   .kernel_minor = 5,
+				   .observed = 3,
+				   .populated = 2,
+			   });
+}
+
+static void test_exec_after_an_idle_leader(void **state)
+{
+	struct feed *feed = *state;
+
+	thread_execs(feed, false);
+	kernel_sets_up(feed, 0);
+	feed__exec(feed, EXECER, HEAP, FLT(9, 0));
+	new_program_runs(feed, FLT(9, 0));
+	assert_check(feed, (struct report_check){
+				   .kernel_minor = 10,
+				   .observed = 8,
+				   .populated = 2,
+			   });
 }
 
 static void test_tid_comes_round(void **state)
@@ -177,6 +318,89 @@ static void test_many_threads(void **state)
 	assert_int_equal(proc->faults.folded_minor + HASH_COUNT(proc->threads) - 1, 10000);
 }
 
+static void test_child_not_followed(void **state)
+{
+	struct feed *feed = *state;
+	struct report *report;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		struct mt_fork rec = {
+			.hdr = record__header(MT_KIND_FORK, sizeof(rec), PID, PID),
+			.child_tgid = CHILD + i,
+			.child_tid = CHILD + i,
+			.flt = FLT(0, 0),
+		};
+
+		rec.hdr.flags = MT_FORK_NOT_FOLLOWED | (i == 2 ? MT_FORK_SHARED_MM : 0);
+		feed__now(feed, &rec);
+	}
+	assert_int_equal(feed->model->nr_processes, 1);
+	assert_int_equal(HASH_COUNT(feed->model->by_pid), 1);
+	assert_int_equal(feed->model->current.nr, 1);
+	assert_int_equal(feed__proc(feed)->nr_threads_seen, 1);
+	assert_int_equal(report__build(feed->model, "1", 0, &report), 0);
+	assert_int_equal(report->nr_processes, 1);
+	assert_int_equal(report->processes[0].children_not_traced, 3);
+	report__free(report);
+	/* One that is followed is no such child. */
+	feed__fork(feed, PID, CHILD, CHILD, 0, FLT(0, 0));
+	assert_int_equal(feed->model->nr_processes, 2);
+	assert_int_equal(feed__proc(feed)->nr_not_followed, 3);
+	assert_int_equal(feed__process_of(feed, CHILD)->nr_not_followed, 0);
+}
+
+static void sample(struct feed *feed, uint64_t rss_bytes)
+{
+	struct mt_sample rec = {
+		.hdr = record__header(MT_KIND_SAMPLE, sizeof(rec), PID, PID),
+		.rss_bytes = rss_bytes,
+	};
+
+	feed__now(feed, &rec);
+}
+
+/* The kernel's mark (64 MiB, see feed__exit()) lags behind: a sample may have seen more. */
+static void test_peak_rss(void **state)
+{
+	static const struct {
+		uint64_t samples[3];
+		bool told;
+		uint64_t peak_bytes;
+	} cases[] = {
+		{{1 << 20, 2 << 20, 1 << 20}, true, 64 << 20},
+		{{1 << 20, 80 << 20, 2 << 20}, true, 80 << 20},
+		{{64 << 20, (64 << 20) + PAGE, 0}, true, (64 << 20) + PAGE},
+		{{64 << 20, 64 << 20, 64 << 20}, true, 64 << 20},
+		{{1 << 20, 80 << 20, 2 << 20}, false, BYTES_UNKNOWN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mt_exit untold = {
+			.hdr = record__header(MT_KIND_EXIT, sizeof(untold), PID, PID),
+		};
+		const struct heap *heap;
+		struct feed feed;
+
+		feed__open(&feed);
+		feed__session(&feed, SEC);
+		feed__program(&feed);
+		heap = &feed__proc(&feed)->heap;
+		for (size_t k = 0; k < 3; k++)
+			sample(&feed, cases[i].samples[k]);
+		assert_int_equal(heap->rss_bytes, cases[i].samples[2]);
+		untold.hdr.flags = MT_EXIT_GROUP;
+		if (cases[i].told)
+			feed__exit(&feed, PID, PID, true, 0, FLT(0, 0));
+		else
+			feed__now(&feed, &untold);
+		assert_true(heap->peak_rss_bytes == cases[i].peak_bytes);
+		for (size_t k = 0; k < 3; k++)
+			assert_true(heap->peak_rss_bytes >= cases[i].samples[k]);
+		feed__close(&feed);
+	}
+}
+
 static double processor_s(void)
 {
 	return (double)clock() / CLOCKS_PER_SEC;
@@ -228,10 +452,16 @@ int main(void)
 		TEST(test_fork_copies),
 		TEST(test_exec_resets),
 		TEST(test_exec_by_another_thread),
+		TEST(test_exec_faults_under_the_leaders_id),
+		TEST(test_exec_with_losses),
+		TEST(test_exec_by_an_unseen_thread),
+		TEST(test_exec_after_an_idle_leader),
 		TEST(test_tid_comes_round),
 		TEST(test_pid_comes_round),
 		TEST(test_exit_and_after),
 		TEST(test_many_threads),
+		TEST(test_child_not_followed),
+		cmocka_unit_test(test_peak_rss),
 		cmocka_unit_test(test_many_short_lives),
 	};
 
