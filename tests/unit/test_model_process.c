@@ -176,6 +176,21 @@ static void test_exec_faults_under_the_leaders_id(void **state)
 			   });
 }
 
+/* The leader clears its tid in user memory after its exit record: that is not the new program. */
+static void test_leader_faults_on_its_way_out(void **state)
+{
+	struct feed *feed = *state;
+	struct process *proc = feed__proc(feed);
+
+	thread_execs(feed, true);
+	feed__fault_of(feed, PID, PID, HEAP, MT_FAULT_WRITE | MT_FAULT_KERNEL, FLT(100, 0), 0);
+	assert_false(feed__thread(feed, PID)->reborn);
+	feed__exec(feed, EXECER, HEAP, FLT(5, 0));
+	new_program_runs(feed, FLT(5, 0));
+	assert_int_equal(proc->check.populated, 0);
+	assert_int_equal(proc->check.kernel_minor, 106);
+}
+
 /* Some of those without an exception were lost, one exception came to nothing, one is open. */
 static void test_exec_with_losses(void **state)
 {
@@ -454,6 +469,7 @@ int main(void)
 		TEST(test_exec_by_another_thread),
 		TEST(test_exec_faults_under_the_leaders_id),
 		TEST(test_exec_with_losses),
+		TEST(test_leader_faults_on_its_way_out),
 		TEST(test_exec_by_an_unseen_thread),
 		TEST(test_exec_after_an_idle_leader),
 		TEST(test_tid_comes_round),

@@ -97,12 +97,20 @@ struct subject {
 	struct thread *thread;
 };
 
+/* A fault of the thread itself on its way out, after its exit record: the counters go on from
+ * there. */
+static bool thread__exits(const struct thread *thread, const struct event *ev)
+{
+	return ev->kind == MT_KIND_FAULTS && ev->fault.flt.maj == thread->flt.maj &&
+	       ev->fault.flt.min - thread->flt.min <= 1;
+}
+
 static int model__subject(struct model *model, const struct event *ev, struct subject *subject)
 {
 	subject->proc = model__process(model, ev->tgid);
 	subject->thread = subject->proc ? process__thread(subject->proc, ev->tid) : NULL;
 	if (subject->thread && subject->thread->exited && ev->tid == ev->tgid &&
-	    !subject->proc->ended)
+	    !subject->proc->ended && !thread__exits(subject->thread, ev))
 		subject->thread = process__reborn_leader(subject->proc);
 	return subject->thread ? 0 : -ENOMEM;
 }
