@@ -26,11 +26,6 @@ static const struct mt_fault *faults__at(const struct mt_record *record, unsigne
 	return (const struct mt_fault *)((const struct mt_faults *)record + 1) + i;
 }
 
-static struct flt flt__decode(const struct mt_flt *flt)
-{
-	return (struct flt){.min = flt->min_flt, .maj = flt->maj_flt};
-}
-
 static void decode_fault(const struct mt_record *record, unsigned int i, struct event *ev)
 {
 	const struct mt_fault *fault = faults__at(record, i);
@@ -39,7 +34,7 @@ static void decode_fault(const struct mt_record *record, unsigned int i, struct 
 	ev->time_ns = fault->time_ns;
 	ev->fault = (struct event_fault){
 		.addr = bits & MT_FAULT_ADDR_MASK,
-		.flt = flt__decode(&fault->flt),
+		.flt = flt__of(&fault->flt),
 		.access = bits & MT_FAULT_EXEC	  ? ACCESS_EXEC
 			  : bits & MT_FAULT_WRITE ? ACCESS_WRITE
 						  : ACCESS_READ,
@@ -131,7 +126,7 @@ static void decode_call(const struct mt_record *record, unsigned int i, struct e
 		.ret = rec->ret,
 		.all = record->kind == MT_KIND_MLOCKALL,
 		.name = "",
-		.flt = flt__decode(&rec->flt),
+		.flt = flt__of(&rec->flt),
 	};
 	call__decode_args(rec, &ev->call);
 	if (call == CALL_MMAP && record->flags & MT_CALL_FILE) {

@@ -16,6 +16,11 @@ struct flt {
 	uint32_t maj;
 };
 
+static inline struct flt flt__of(const struct mt_flt *flt)
+{
+	return (struct flt){.min = flt->min_flt, .maj = flt->maj_flt};
+}
+
 struct event_fault {
 	uint64_t addr;
 	struct flt flt; /* before the fault was handled */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/page.h"
 #include "model/process.h"
 
 uint64_t heap__brk_bytes(const struct process *proc)
@@ -49,8 +50,6 @@ static int heap__note_failure(struct heap *heap, enum mem_call call, int err)
 	return 0;
 }
 
-#define PAGE_MASK 4095ULL
-
 /* What a call that succeeded was about: in whole pages, but the break, which moves by bytes. */
 static uint64_t call__bytes(const struct process *proc, const struct event_call *call)
 {
@@ -61,7 +60,7 @@ static uint64_t call__bytes(const struct process *proc, const struct event_call 
 								     : 0;
 	if (call->call == CALL_MREMAP)
 		size = call->new_size_bytes;
-	return (size + PAGE_MASK) & ~PAGE_MASK;
+	return page__up(size);
 }
 
 static int call__note_size(uint64_t **size_log2, uint64_t bytes)

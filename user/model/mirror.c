@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/page.h"
 #include "model/mirror.h"
 #include "model/name.h"
 
@@ -176,14 +177,6 @@ static int mirror__split(struct mirror *mirror, uint64_t addr)
 		return -ENOMEM;
 	name__hold(upper.name);
 	return 0;
-}
-
-#define PAGE_MASK 4095ULL
-
-static uint64_t page__up(uint64_t addr)
-{
-	return addr > UINT64_MAX - PAGE_MASK ? UINT64_MAX & ~PAGE_MASK
-					     : (addr + PAGE_MASK) & ~PAGE_MASK;
 }
 
 /*

@@ -115,11 +115,6 @@ static int model__subject(struct model *model, const struct event *ev, struct su
 	return subject->thread ? 0 : -ENOMEM;
 }
 
-static struct flt flt__of(const struct mt_flt *flt)
-{
-	return (struct flt){.min = flt->min_flt, .maj = flt->maj_flt};
-}
-
 static int model__note_lost(struct model *model, uint16_t cpu, uint32_t lost)
 {
 	while (model->lost_on_cpu.nr <= cpu) {

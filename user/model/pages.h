@@ -8,9 +8,10 @@
 
 #include <uthash.h>
 
+#include "base/page.h"
+
 #define SLICE_SHIFT 21
 #define SLICE_BYTES (1ULL << SLICE_SHIFT)
-#define PAGE_SHIFT 12
 #define SLICE_PAGES (1U << (SLICE_SHIFT - PAGE_SHIFT))
 
 struct slice {

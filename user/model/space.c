@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/page.h"
 #include "model/name.h"
 #include "model/process.h"
 
@@ -12,13 +13,6 @@
 #define MADV_GUARD_INSTALL 102
 #define MADV_GUARD_REMOVE 103
 #endif
-
-#define PAGE_MASK 4095ULL
-
-static uint64_t page__up(uint64_t addr)
-{
-	return (addr + PAGE_MASK) & ~PAGE_MASK;
-}
 
 /* Directly after a program's or library's data, private and anonymous: its bss. */
 static bool follows_data(struct process *proc, uint64_t start)

@@ -6,9 +6,9 @@
 #include <sys/mman.h>
 
 #include "base/array.h"
+#include "base/page.h"
 #include "model/process.h"
 
-#define PAGE_MASK 4095ULL
 /*
  * Runtimes probe the guard ahead of sp, HotSpot by StackShadowPages (20 pages and more); so far
  * below sp an access counts if sp is in the very stack that the guard belongs to.
