@@ -2,8 +2,16 @@
 #include <locale.h>
 
 #include "cmd/options.h"
+#include "cmd/replay.h"
 #include "cmd/terminal.h"
 #include "cmd/trace.h"
+
+static int (*const run[NR_VERBS])(const struct options *opt) = {
+	[VERB_TRACE] = trace__run,
+	[VERB_RECORD] = trace__run,
+	[VERB_REPORT] = replay__run,
+	[VERB_EXPORT] = replay__run,
+};
 
 int main(int argc, char **argv)
 {
@@ -14,7 +22,7 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	status = options__parse(argc, argv, &opt);
 	if (!status)
-		status = trace__run(&opt);
+		status = run[opt.verb](&opt);
 	options__release(&opt);
 	return status;
 }

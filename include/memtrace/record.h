@@ -48,6 +48,10 @@ enum mt_kind {
 	MT_KIND_LOSS = 70,
 	MT_KIND_PROBE = 71,
 	MT_KIND_END = 72,
+	MT_KIND_BUILD_ID = 73,
+
+	/* Only inside of a recording (recording.h): its reader makes MT_KIND_FAULTS of it again. */
+	MT_KIND_PACKED_FAULTS = 96,
 };
 
 /* Every record starts so. */
@@ -218,7 +222,8 @@ struct mt_session {
 	__u32 cpus;
 	char kernel[65]; /* uname release */
 	char arch[65];
-	char target[126]; /* as the user gave it */
+	char host[65];	  /* uname nodename */
+	char target[253]; /* as the user gave it */
 };
 
 /* MT_KIND_PROCESS: what /proc says of a process that was not seen to be born. */
@@ -265,10 +270,11 @@ enum mt_loss {
 	MT_LOSS_MISSED = 4,	  /* probes that the kernel did not run, on events of any process */
 	MT_LOSS_NR,
 };
+#define MT_LOSS_SLOTS 16 /* room for causes to come; 0 so far */
 
 struct mt_losses {
 	struct mt_record hdr;
-	__u64 lost[MT_LOSS_NR];
+	__u64 lost[MT_LOSS_SLOTS];
 	__u64 delivered; /* events delivered, each fault counted */
 };
 
@@ -278,6 +284,8 @@ struct mt_probe {
 	char fact[32];
 	char via[64];
 	char misses[160]; /* separated by "; ", empty: nothing known */
+	__u32 weight;	  /* 1: each event is seen; n: one stands for n */
+	__u32 pad;
 };
 
 /* MT_KIND_END: tracing ended. */
@@ -285,11 +293,25 @@ enum mt_ended_by {
 	MT_ENDED_DURATION = 0,
 	MT_ENDED_INTERRUPT = 1,
 	MT_ENDED_TARGET_EXIT = 2,
+	MT_ENDED_CUT_OFF = 3, /* a recording without its end */
 };
 
 struct mt_end {
 	struct mt_record hdr;
 	__u32 ended_by; /* enum mt_ended_by */
+	__u32 pad;
+};
+
+/* MT_KIND_BUILD_ID: of a file that a process has mapped executable; once for each file. */
+#define MT_BUILD_ID_MAX_BYTES 32
+struct mt_build_id {
+	struct mt_record hdr;
+	__u32 dev_major;
+	__u32 dev_minor;
+	__u64 ino;
+	__u32 id_bytes; /* 0: the file has none */
+	__u8 id[MT_BUILD_ID_MAX_BYTES];
+	char name[MT_PATH_BYTES]; /* as in struct mt_mapping */
 	__u32 pad;
 };
 
@@ -304,12 +326,13 @@ _Static_assert(sizeof(struct mt_exec) == 360, "record ABI");
 _Static_assert(sizeof(struct mt_exit) == 64, "record ABI");
 _Static_assert(sizeof(struct mt_signal) == 128, "record ABI");
 _Static_assert(sizeof(struct mt_mapping) == 328, "record ABI");
-_Static_assert(sizeof(struct mt_session) == 312, "record ABI");
+_Static_assert(sizeof(struct mt_session) == 504, "record ABI");
 _Static_assert(sizeof(struct mt_process) == 336, "record ABI");
 _Static_assert(sizeof(struct mt_thread) == 56, "record ABI");
 _Static_assert(sizeof(struct mt_sample) == 32, "record ABI");
-_Static_assert(sizeof(struct mt_losses) == 72, "record ABI");
-_Static_assert(sizeof(struct mt_probe) == 280, "record ABI");
+_Static_assert(sizeof(struct mt_losses) == 160, "record ABI");
+_Static_assert(sizeof(struct mt_probe) == 288, "record ABI");
 _Static_assert(sizeof(struct mt_end) == 32, "record ABI");
+_Static_assert(sizeof(struct mt_build_id) == 336, "record ABI");
 
 #endif

@@ -17,6 +17,7 @@ static inline struct report *sample__empty(size_t nr_processes)
 	struct report *report = calloc(1, sizeof(*report));
 
 	report->version = "0.1.0";
+	report->host.name = strdup("db1");
 	report->host.kernel = strdup("6.18.44");
 	report->host.arch = strdup("x86_64");
 	report->host.page_bytes = 4096;

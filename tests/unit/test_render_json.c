@@ -104,7 +104,8 @@ static void test_empty(void **state)
 	assert_string_equal(
 		text,
 		"{\"memtrace\":{\"version\":\"0.1.0\",\"schema\":1},\n"
-		"\"host\":{\"kernel\":\"6.18.44\",\"arch\":\"x86_64\",\"page_bytes\":4096,\"cpus\":"
+		"\"host\":{\"name\":\"db1\",\"kernel\":\"6.18.44\",\"arch\":\"x86_64\",\"page_"
+		"bytes\":4096,\"cpus\":"
 		"2},\n"
 		"\"session\":{\"start\":\"2026-11-21T09:26:48.123456Z\",\"duration_s\":12.345679,"
 		"\"target\":\"-p 4242\",\"ended_by\":\"duration\"},\n"

@@ -30,7 +30,7 @@ static void test_header(void **state)
 		"memtrace 0.1.0\n"
 		"  target    -p 4242\n"
 		"  traced    12.35 s from 2026-11-21 09:26:48 UTC, until the time given was over\n"
-		"  host      Linux 6.18.44 x86_64, 2 CPUs, pages of 4 KiB\n"
+		"  host      db1, Linux 6.18.44 x86_64, 2 CPUs, pages of 4 KiB\n"
 		"  seen      0 processes, 0 minor faults, 0 major faults, 0 stack-limit hits\n"
 		"\n"
 		"Probes in use\n"

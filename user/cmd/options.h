@@ -7,7 +7,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum output_format { FORMAT_TEXT, FORMAT_JSON };
+enum verb {
+	VERB_TRACE, /* without a name of its own: trace live, report at the end */
+	VERB_RECORD,
+	VERB_REPORT,
+	VERB_EXPORT,
+	VERB_DIFF,
+	NR_VERBS,
+};
+
+enum output_format {
+	FORMAT_TEXT,
+	FORMAT_JSON,
+	FORMAT_NDJSON, /* the events themselves, a line each */
+	FORMAT_CSV,
+};
+
+static inline bool format__is_stream(enum output_format format)
+{
+	return format == FORMAT_NDJSON || format == FORMAT_CSV;
+}
 
 enum exit_status {
 	STATUS_OK = 0,
@@ -18,7 +37,15 @@ enum exit_status {
 	STATUS_NOT_FOUND = 127,
 };
 
+#define OPTIONS_MAX_FILES 2
+
 struct options {
+	enum verb verb;
+	const char
+		*files[OPTIONS_MAX_FILES]; /* recordings to read, borrowed from argv; "-": stdin */
+	size_t nr_files;
+	const char *keep; /* the recording to write, borrowed from argv; "-": stdout; NULL: none */
+	bool force;	  /* also where that would replace a file */
 	struct {
 		uint32_t *items;
 		size_t nr, cap;

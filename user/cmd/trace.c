@@ -10,32 +10,24 @@
 
 #include <bpf/libbpf.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/escape.h"
 #include "base/units.h"
 #include "cmd/command.h"
+#include "cmd/keep.h"
+#include "cmd/message.h"
 #include "cmd/options.h"
-#include "cmd/output.h"
-#include "cmd/terminal.h"
+#include "cmd/stages.h"
 #include "cmd/trace.h"
-#include "cmd/view.h"
-#include "event/order.h"
 #include "model/model.h"
-#include "render/render.h"
-#include "report/build.h"
-#include "report/report.h"
 #include "source/procfs.h"
 #include "source/source.h"
 
 struct run {
 	const struct options *opt;
 	struct error error;
-	struct output out;
-	struct view view;
+	struct stages stages;
+	struct keep keep;
 	struct command command;
-	struct model *model;
-	struct order *order;
 	struct source *source;
 	int signal_fd;
 	sigset_t old_signals;
@@ -46,34 +38,22 @@ struct run {
 	bool command_failed; /* it could not be started */
 };
 
-static int run__take(void *ctx, const struct event *ev)
+static void run__end(struct run *run, enum mt_ended_by ended_by)
 {
-	struct run *run = ctx;
-	uint64_t last_tick_ns = run->model->session.last_tick_ns;
-	int err = model__take(run->model, ev);
-	bool closed = run->model->session.last_tick_ns != last_tick_ns;
-
-	/* The end closes an interval, too; alone it would only repeat the report. */
-	if (!err &&
-	    (ev->kind == MT_KIND_TICK || (ev->kind == MT_KIND_END && closed && run->view.begun)))
-		err = view__show(&run->view, run->model);
-	return err;
+	if (run->ended)
+		return;
+	run->ended = true;
+	run->ended_by = ended_by;
 }
 
+/* A recording that cannot go on ends the run, in an orderly way. */
 static int run__push(void *ctx, const void *record, size_t size)
 {
 	struct run *run = ctx;
 
-	return order__push(run->order, record, size);
-}
-
-/* The one line for a person, and the status that goes with it. */
-static int run__fail(const struct run *run, int err)
-{
-	char *text __free = escape__terminal(run->error.text, true);
-
-	fprintf(stderr, "memtrace: %s\n", text ?: run->error.text);
-	return err == -ENOTSUP ? STATUS_UNSUPPORTED : STATUS_FAILURE;
+	if (keep__push(&run->keep, record, size))
+		run__end(run, MT_ENDED_INTERRUPT);
+	return stages__push(&run->stages, record, size);
 }
 
 static int run__check_pids(struct run *run)
@@ -128,25 +108,11 @@ static int run__take_signals(struct run *run)
 	return 0;
 }
 
-static int run__open_stages(struct run *run)
-{
-	const struct options *opt = run->opt;
-	int err = model__new(&run->model) ?: order__new(run__take, run, &run->order);
-
-	if (err)
-		return error__set(&run->error, -err, "out of memory");
-	err = output__open(&run->out, opt->output, &run->error);
-	if (err)
-		return err;
-	view__open(&run->view, opt);
-	return 0;
-}
-
 static int run__open_source(struct run *run)
 {
 	const struct options *opt = run->opt;
 	uint32_t command_pid = run->command.pid;
-	char target[126];
+	char target[sizeof(((struct mt_session *)0)->target)];
 	struct source_config config = {
 		.pids = opt->command ? &command_pid : opt->pids.items,
 		.nr_pids = opt->command ? 1 : opt->pids.nr,
@@ -163,17 +129,18 @@ static int run__open_source(struct run *run)
 
 static void run__announce(const struct run *run)
 {
-	char target[126], *text __free = NULL;
+	char target[sizeof(((struct mt_session *)0)->target)];
 
-	if (run->opt->quiet || run->opt->command)
+	const struct options *opt = run->opt;
+	const char *verb = opt->verb == VERB_RECORD ? "recording" : "tracing";
+
+	if (opt->quiet || opt->command)
 		return;
-	options__describe_target(run->opt, target, sizeof(target));
-	text = escape__terminal(target, true);
-	if (run->opt->duration_s > 0)
-		fprintf(stderr, "memtrace: tracing %s for %g s\n", text ?: "",
-			run->opt->duration_s);
+	options__describe_target(opt, target, sizeof(target));
+	if (opt->duration_s > 0)
+		message("%s %s for %g s", verb, target, opt->duration_s);
 	else
-		fprintf(stderr, "memtrace: tracing %s; Ctrl-C ends it\n", text ?: "");
+		message("%s %s; Ctrl-C ends it", verb, target);
 }
 
 static int run__start(struct run *run)
@@ -181,14 +148,20 @@ static int run__start(struct run *run)
 	const struct options *opt = run->opt;
 	int err = run__check_pids(run);
 
+	/* Before signals are taken: opening a named pipe waits for its reader. */
+	if (!err)
+		err = keep__open(&run->keep, opt->keep, opt->force, &run->error);
 	if (!err)
 		err = run__take_signals(run);
 	if (!err)
-		err = run__open_stages(run);
+		err = stages__open(&run->stages, opt, &run->error);
 	if (!err && opt->command) {
 		err = command__prepare(&run->command, opt->command, &run->old_signals, &run->error);
 		run->command_failed = err;
 	}
+	/* After the fork of the command: a thread comes with it. */
+	if (!err)
+		err = keep__begin(&run->keep, &run->error);
 	if (!err)
 		err = run__open_source(run);
 	if (!err && opt->command) {
@@ -202,14 +175,6 @@ static int run__start(struct run *run)
 			      : UINT64_MAX;
 	run__announce(run);
 	return 0;
-}
-
-static void run__end(struct run *run, enum mt_ended_by ended_by)
-{
-	if (run->ended)
-		return;
-	run->ended = true;
-	run->ended_by = ended_by;
 }
 
 /*
@@ -244,7 +209,7 @@ static void run__take_pending_signals(struct run *run)
 
 static void run__look_after_mirrors(struct run *run, uint64_t now)
 {
-	const struct model *model = run->model;
+	const struct model *model = run->stages.model;
 
 	if (now - run->snapshots_ns < SNAPSHOT_INTERVAL_NS)
 		return;
@@ -290,70 +255,38 @@ static int run__loop(struct run *run)
 	return err;
 }
 
-/* Also with -q, and where the report goes to a file that nobody reads at once. */
-static void run__tell_losses(const struct report *report)
-{
-	uint64_t lost = report->loss.records;
-
-	if (lost)
-		fprintf(stderr, "memtrace: lost %s of %s records: the report is incomplete\n",
-			units__count(lost).s, units__count(report->loss.delivered + lost).s);
-}
-
-static int run__report(struct run *run)
-{
-	uint64_t undecodable = order__malformed(run->order) + order__unknown(run->order);
-	struct render_options render;
-	struct report *report;
-	int err = report__build(run->model, MEMTRACE_VERSION, undecodable, &report);
-
-	if (err)
-		return error__set(&run->error, -err, "out of memory");
-	terminal__options(run->out.stream, run->opt, &render);
-	if (run->opt->format == FORMAT_JSON)
-		err = render_json__report(report, &render, run->out.stream);
-	else
-		err = render_text__report(report, &render, run->out.stream);
-	if (err)
-		err = error__set(&run->error, -err, "cannot write %s: %s",
-				 run->opt->output ?: "standard output", strerror(-err));
-	else
-		err = output__commit(&run->out, &run->error);
-	run__tell_losses(report);
-	report__free(report);
-	return err;
-}
-
-/* What ended the run too early, in words; -EPIPE stays without. */
-static int run__explain(struct run *run, int err)
-{
-	FILE *lines = run->view.stream;
-
-	if (err == -EPIPE)
-		return err;
-	return error__set(&run->error, -err, "%s: %s",
-			  lines && ferror(lines) ? "cannot write standard output"
-						 : "tracing failed",
-			  strerror(-err));
-}
-
 /* Stop the source, take what is left, report. */
 static int run__finish(struct run *run, int err)
 {
+	struct error keep_error = {};
+	int keep_err;
+
 	if (!err)
 		err = run->source->ops->finish(run->source, run->ended_by);
-	if (!err)
-		err = order__finish(run->order);
-	return err ? run__explain(run, err) : run__report(run);
+	keep_err = keep__finish(&run->keep, &keep_error);
+	err = stages__finish(&run->stages, err);
+	if (err || !keep_err)
+		return err;
+	run->error = keep_error;
+	return keep_err;
+}
+
+static void run__tell_recording(const struct run *run)
+{
+	const struct model_session *session = &run->stages.model->session;
+
+	if (run->opt->quiet || !run->keep.nr_bytes)
+		return;
+	message("%s: %s of records, %.1f s", run->keep.path, units__bytes(run->keep.nr_bytes).s,
+		(double)(session->end_ns - session->start_ns) / NSEC_PER_SEC);
 }
 
 static void run__release(struct run *run)
 {
 	if (run->source)
 		run->source->ops->free(run->source);
-	order__free(run->order);
-	model__free(run->model);
-	output__abandon(&run->out);
+	stages__release(&run->stages);
+	keep__release(&run->keep);
 	if (run->command.pid)
 		command__abandon(&run->command);
 	if (run->signal_fd >= 0)
@@ -362,7 +295,7 @@ static void run__release(struct run *run)
 
 static int start_status(const struct run *run, int err)
 {
-	int status = run__fail(run, err);
+	int status = message__failure(&run->error, err);
 
 	/* The codes that a shell gives. */
 	if (run->command_failed)
@@ -385,7 +318,7 @@ static void run__await_command(struct run *run)
 
 int trace__run(const struct options *opt)
 {
-	struct run run = {.opt = opt, .signal_fd = -1};
+	struct run run = {.opt = opt, .signal_fd = -1, .keep.fd = -1};
 	int err, status;
 
 	if (!opt->verbose)
@@ -397,12 +330,13 @@ int trace__run(const struct options *opt)
 		return status;
 	}
 	err = run__finish(&run, run__loop(&run));
-	status = err && err != -EPIPE ? run__fail(&run, err) : STATUS_OK;
+	status = message__failure(&run.error, err);
+	if (!err)
+		run__tell_recording(&run);
 	if (opt->command)
 		run__await_command(&run);
-	if (opt->command && !status) {
+	if (opt->command && !status)
 		status = command__exit_status(&run.command);
-	}
 	run__release(&run);
 	return status;
 }

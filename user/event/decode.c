@@ -212,6 +212,9 @@ static const struct kind kinds[] = {
 			    STRING(mt_probe, misses)},
 			   decode_whole},
 	[MT_KIND_END] = {sizeof(struct mt_end), {}, decode_end},
+	[MT_KIND_BUILD_ID] = {sizeof(struct mt_build_id),
+			      {STRING(mt_build_id, name)},
+			      decode_whole},
 };
 
 static const struct kind *kind__of(uint16_t kind)
@@ -253,6 +256,8 @@ static bool parts__fit(const struct mt_record *record)
 
 		return mapping->start < mapping->end;
 	}
+	if (record->kind == MT_KIND_BUILD_ID)
+		return ((const struct mt_build_id *)record)->id_bytes <= MT_BUILD_ID_MAX_BYTES;
 	return true;
 }
 

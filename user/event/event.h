@@ -86,6 +86,7 @@ struct event {
 		uint64_t rss_bytes;
 		const struct mt_losses *losses;
 		const struct mt_probe *probe;
+		const struct mt_build_id *build_id;
 		enum mt_ended_by ended_by;
 	};
 };

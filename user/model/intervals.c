@@ -38,22 +38,10 @@ static void model__fold(struct model *model, struct process *proc)
 	process__free(proc);
 }
 
-/* Fold the smaller half of the retired processes. */
-static int model__fold_small(struct model *model)
+static void model__sweep(struct model *model)
 {
-	struct process **retired, **link = &model->first;
-	size_t nr = 0;
+	struct process **link = &model->first;
 
-	retired = calloc(model->nr_processes, sizeof(struct process *));
-	if (!retired)
-		return -ENOMEM;
-	for (struct process *proc = model->first; proc; proc = proc->next)
-		if (proc->retired)
-			retired[nr++] = proc;
-	qsort(retired, nr, sizeof(struct process *), by_faults);
-	for (size_t i = 0; i < nr / 2; i++)
-		retired[i]->folding = true;
-	free(retired);
 	while (*link) {
 		struct process *proc = *link;
 
@@ -66,6 +54,25 @@ static int model__fold_small(struct model *model)
 		model__fold(model, proc);
 	}
 	model->last_link = link;
+}
+
+/* Fold the smaller half of the retired processes. */
+static int model__fold_small(struct model *model)
+{
+	struct process **retired;
+	size_t nr = 0;
+
+	retired = calloc(model->nr_processes, sizeof(struct process *));
+	if (!retired)
+		return -ENOMEM;
+	for (struct process *proc = model->first; proc; proc = proc->next)
+		if (proc->retired)
+			retired[nr++] = proc;
+	qsort(retired, nr, sizeof(struct process *), by_faults);
+	for (size_t i = 0; i < nr / 2; i++)
+		retired[i]->folding = true;
+	free(retired);
+	model__sweep(model);
 	return 0;
 }
 
@@ -91,9 +98,11 @@ static void interval__close(struct process *proc)
 }
 
 /* Close an interval of every current process, and drop those that have had their last. */
-static int process__tick(struct process *proc, uint64_t time_ns)
+static int process__tick(const struct model *model, struct process *proc, uint64_t time_ns)
 {
 	proc->end_ticked = proc->ended;
+	if (model->forgets_ended)
+		return 0;
 	heap__note_level(proc);
 	interval__close(proc);
 	return timeline__tick(proc, time_ns);
@@ -101,12 +110,16 @@ static int process__tick(struct process *proc, uint64_t time_ns)
 
 static void model__leave(const struct model *model, struct process *proc)
 {
-	if (model->nr_processes > MAX_WHOLE_ENDED)
+	if (model->forgets_ended)
+		proc->folding = true;
+	else if (model->nr_processes > MAX_WHOLE_ENDED)
 		process__retire(proc);
 }
 
 static int model__bound_list(struct model *model)
 {
+	if (model->forgets_ended)
+		model__sweep(model);
 	return model->nr_processes > MAX_LISTED ? model__fold_small(model) : 0;
 }
 
@@ -123,7 +136,7 @@ int model__tick(struct model *model, uint64_t time_ns)
 			continue;
 		}
 		model->current.items[left++] = proc;
-		err = process__tick(proc, time_ns) ?: err;
+		err = process__tick(model, proc, time_ns) ?: err;
 	}
 	model->current.nr = left;
 	model->nr_ended = 0;
@@ -145,7 +158,7 @@ int model__drop_ended(struct model *model, uint64_t time_ns)
 			continue;
 		}
 		if (!proc->end_ticked)
-			err = process__tick(proc, time_ns) ?: err;
+			err = process__tick(model, proc, time_ns) ?: err;
 		model__leave(model, proc);
 	}
 	model->current.nr = left;

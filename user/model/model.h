@@ -35,6 +35,8 @@ struct model_folded {
 
 struct model {
 	struct model_session session;
+	/* Set it at the beginning: there will be no report. Nothing is kept of what has ended. */
+	bool forgets_ended;
 	struct names *names;
 	struct process *by_pid; /* the process that has the pid now */
 	struct process *first;	/* all, in the order of appearance */

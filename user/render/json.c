@@ -80,6 +80,7 @@ static json_t *host(struct json *json, const struct report *report)
 {
 	json_t *o = json_object();
 
+	json__set(json, o, "name", json__string(report->host.name));
 	json__set(json, o, "kernel", json__string(report->host.kernel));
 	json__set(json, o, "arch", json__string(report->host.arch));
 	json__set(json, o, "page_bytes", json__count(report->host.page_bytes));

@@ -48,6 +48,8 @@ static const char *ended_by_words(const char *ended_by)
 		return ", until interrupted";
 	if (!strcmp(ended_by, "target_exit"))
 		return ", until the target exited";
+	if (!strcmp(ended_by, "cut_off"))
+		return "; then the recording breaks off";
 	return "";
 }
 
@@ -67,11 +69,13 @@ static void header_host(struct text *text, const struct report *report)
 {
 	char *kernel = text__safe(text, report->host.kernel);
 	char *arch = text__safe(text, report->host.arch);
+	char *name = text__safe(text, report->host.name);
 
 	if (!text->err)
-		header_linef(text, "host", "Linux %s %s, %u CPU%s, pages of %u KiB", kernel, arch,
-			     report->host.cpus, text__plural(report->host.cpus),
-			     report->host.page_bytes / 1024);
+		header_linef(text, "host", "%s%sLinux %s %s, %u CPU%s, pages of %u KiB", name,
+			     *name ? ", " : "", kernel, arch, report->host.cpus,
+			     text__plural(report->host.cpus), report->host.page_bytes / 1024);
+	free(name);
 	free(kernel);
 	free(arch);
 }

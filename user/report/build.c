@@ -23,6 +23,8 @@ static const char *ended_by__name(enum mt_ended_by ended_by)
 		return "duration";
 	case MT_ENDED_INTERRUPT:
 		return "interrupt";
+	case MT_ENDED_CUT_OFF:
+		return "cut_off";
 	case MT_ENDED_TARGET_EXIT:
 		break;
 	}
@@ -36,6 +38,7 @@ static int build_session(const struct model *model, struct report *report)
 
 	report->host.kernel = strdup(record->kernel);
 	report->host.arch = strdup(record->arch);
+	report->host.name = strdup(record->host);
 	report->host.page_bytes = record->page_bytes;
 	report->host.cpus = record->cpus;
 	report->session.start_realtime_ns = record->start_realtime_ns;
@@ -43,7 +46,10 @@ static int build_session(const struct model *model, struct report *report)
 	report->session.interval_s = (double)record->interval_ns / NSEC_PER_SEC;
 	report->session.target = strdup(record->target);
 	report->session.ended_by = ended_by__name(session->ended_by);
-	return report->host.kernel && report->host.arch && report->session.target ? 0 : -ENOMEM;
+	return report->host.kernel && report->host.arch && report->host.name &&
+			       report->session.target
+		       ? 0
+		       : -ENOMEM;
 }
 
 static int build_misses(const char *misses, struct report_probe *probe)
@@ -90,6 +96,9 @@ static int build_losses(const struct model *model, uint64_t undecodable, struct 
 	report->loss.nr_causes = MT_LOSS_NR;
 	report->loss.delivered = model->losses.delivered;
 	report->loss.fault_weight_max = 1;
+	for (size_t i = 0; i < model->probes.nr; i++)
+		if (model->probes.items[i].weight > report->loss.fault_weight_max)
+			report->loss.fault_weight_max = model->probes.items[i].weight;
 	for (size_t i = 0; i < MT_LOSS_NR; i++) {
 		uint64_t count = model->losses.lost[i] + (i == MT_LOSS_READ ? undecodable : 0);
 

@@ -179,6 +179,7 @@ struct report_loss {
 struct report {
 	const char *version;
 	struct {
+		char *name; /* uname nodename */
 		char *kernel;
 		char *arch;
 		uint32_t page_bytes;
@@ -189,7 +190,7 @@ struct report {
 		double duration_s;
 		double interval_s;
 		char *target;
-		const char *ended_by; /* static: "duration", "interrupt", "target_exit" */
+		const char *ended_by; /* static: "duration", "interrupt", "target_exit", "cut_off" */
 	} session;
 	struct report_probe *probes;
 	size_t nr_probes;

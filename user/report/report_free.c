@@ -39,6 +39,7 @@ void report__free(struct report *report)
 {
 	if (!report)
 		return;
+	free(report->host.name);
 	free(report->host.kernel);
 	free(report->host.arch);
 	free(report->session.target);

@@ -130,6 +130,7 @@ static int live__emit_session(struct live *live, uint64_t time_ns)
 	uname(&uts);
 	snprintf(rec.kernel, sizeof(rec.kernel), "%.64s", uts.release);
 	snprintf(rec.arch, sizeof(rec.arch), "%.64s", uts.machine);
+	snprintf(rec.host, sizeof(rec.host), "%.64s", uts.nodename);
 	snprintf(rec.target, sizeof(rec.target), "%s", live->config.target);
 	return live__emit(live, &rec, sizeof(rec));
 }
@@ -137,7 +138,7 @@ static int live__emit_session(struct live *live, uint64_t time_ns)
 static void live__emit_probe(struct live *live, uint64_t time_ns, const struct probe *probe,
 			     bool absent)
 {
-	struct mt_probe rec = {};
+	struct mt_probe rec = {.weight = 1};
 
 	record__start(&rec.hdr, MT_KIND_PROBE, sizeof(rec), time_ns);
 	snprintf(rec.fact, sizeof(rec.fact), "%s", probe->fact);

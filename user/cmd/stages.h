@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What records go through, from whichever source: time order, the model, and then either a report
+ * at the end and lines meanwhile, or the events one by one.
+ */
+#ifndef MEMTRACE_STAGES_H
+#define MEMTRACE_STAGES_H
+
+#include "base/error.h"
+#include "cmd/options.h"
+#include "cmd/output.h"
+#include "cmd/view.h"
+
+struct model;
+struct order;
+
+struct stages {
+	const struct options *opt;
+	struct error *error; /* the caller's: what failed, in words */
+	struct output out;
+	struct view view;
+	struct model *model;
+	struct order *order;
+};
+
+/* Zero the struct before. 0, or -errno with its text. */
+int stages__open(struct stages *stages, const struct options *opt, struct error *error);
+
+/* Take a record. 0, -ENOMEM, or -errno of an output. */
+int stages__push(struct stages *stages, const void *record, size_t size);
+
+/*
+ * After the last record: take what is held, write the report. err: what has ended the source, or
+ * 0; it is put into words then. 0, -EPIPE (without words), or -errno with its text.
+ */
+int stages__finish(struct stages *stages, int err);
+
+void stages__release(struct stages *stages);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Writes a recording. Records are gathered into blocks; a thread of the writer's own compresses
+ * and writes them, so that a slow disk stops the tracer only when QUEUE_MAX_BLOCKS wait. What has
+ * been pushed is in the file at most about half a second later, and on the disk one second.
+ */
+#ifndef MEMTRACE_WRITER_H
+#define MEMTRACE_WRITER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct writer;
+
+/*
+ * Write the header to fd, which stays the caller's, and begin. Signals should be blocked: the
+ * thread inherits the mask. 0, or -errno of the write.
+ */
+int writer__new(int fd, struct writer **ret);
+
+/* Take a copy of a record. 0, -ENOMEM, or -errno of a write that has failed meanwhile. */
+int writer__push(struct writer *writer, const void *record, size_t size);
+
+/*
+ * Write what waits and end the thread: 0, or the first error of all. Of a file it leaves no half
+ * frame then. *ret_bytes: the file's size so far.
+ */
+int writer__finish(struct writer *writer, uint64_t *ret_bytes);
+
+void writer__free(struct writer *writer);
+
+#endif
