@@ -121,6 +121,7 @@ static inline void feed__session(struct feed *feed, uint64_t interval_ns)
 		.cpus = 2,
 		.kernel = "6.1.0",
 		.arch = "x86_64",
+		.host = "db1",
 		.target = "pid 4242",
 	};
 

@@ -43,6 +43,7 @@ static const struct sample {
 	{MT_KIND_LOSS, sizeof(struct mt_losses), 0},
 	{MT_KIND_PROBE, sizeof(struct mt_probe), 0},
 	{MT_KIND_END, sizeof(struct mt_end), 0},
+	{MT_KIND_BUILD_ID, sizeof(struct mt_build_id), 0},
 };
 #define NR_SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
@@ -229,6 +230,7 @@ static void test_strings(void **state)
 		FIELD(MT_KIND_MAPPING, mt_mapping, name),
 		FIELD(MT_KIND_SESSION, mt_session, kernel),
 		FIELD(MT_KIND_SESSION, mt_session, arch),
+		FIELD(MT_KIND_SESSION, mt_session, host),
 		FIELD(MT_KIND_SESSION, mt_session, target),
 		FIELD(MT_KIND_PROCESS, mt_process, comm),
 		FIELD(MT_KIND_PROCESS, mt_process, exe),

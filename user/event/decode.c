@@ -12,7 +12,7 @@ struct string_field {
 
 struct kind {
 	uint16_t min_bytes;
-	struct string_field strings[3];
+	struct string_field strings[4];
 	void (*decode)(const struct mt_record *record, unsigned int i, struct event *ev);
 };
 
@@ -197,7 +197,7 @@ static const struct kind kinds[] = {
 	[MT_KIND_MAPPING] = {sizeof(struct mt_mapping), {STRING(mt_mapping, name)}, decode_mapping},
 	[MT_KIND_SESSION] = {sizeof(struct mt_session),
 			     {STRING(mt_session, kernel), STRING(mt_session, arch),
-			      STRING(mt_session, target)},
+			      STRING(mt_session, host), STRING(mt_session, target)},
 			     decode_whole},
 	[MT_KIND_PROCESS] = {sizeof(struct mt_process),
 			     {STRING(mt_process, comm), STRING(mt_process, exe)},

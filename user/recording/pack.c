@@ -28,7 +28,7 @@ static inline uint8_t *put_number(uint8_t *p, uint64_t value)
 /* Small for small differences of both signs. */
 static inline uint64_t zigzag(int64_t value)
 {
-	return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+	return (uint64_t)value << 1 ^ -(uint64_t)(value < 0);
 }
 
 static inline int64_t unzigzag(uint64_t value)

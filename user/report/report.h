@@ -190,7 +190,8 @@ struct report {
 		double duration_s;
 		double interval_s;
 		char *target;
-		const char *ended_by; /* static: "duration", "interrupt", "target_exit", "cut_off" */
+		const char
+			*ended_by; /* static: "duration", "interrupt", "target_exit", "cut_off" */
 	} session;
 	struct report_probe *probes;
 	size_t nr_probes;
