@@ -118,6 +118,7 @@ static int run__open_source(struct run *run)
 		.nr_pids = opt->command ? 1 : opt->pids.nr,
 		.all = opt->all,
 		.follow = opt->follow || opt->all,
+		.build_ids = opt->keep,
 		/* Without lines the timelines still have their points. */
 		.interval_ns = (opt->interval_s ?: 1) * NSEC_PER_SEC,
 		.target = target,

@@ -20,6 +20,8 @@
 
 int live__emit(struct live *live, const void *record, size_t size)
 {
+	if (live->config.build_ids)
+		buildids__note(&live->build_ids, record);
 	if (!live->fn_err)
 		live->fn_err = live->fn(live->ctx, record, size);
 	return live->fn_err;
@@ -64,6 +66,11 @@ static int live__consume(struct live *live)
 	return live->fn_err ?: n < 0 ? n : 0;
 }
 
+static int live__emit_build_ids(struct live *live, uint64_t time_ns)
+{
+	return buildids__read(&live->build_ids, time_ns, live__emit_proc, live);
+}
+
 /* All that happened before now is in the stream: say so. */
 static int live__epoch(struct live *live)
 {
@@ -79,7 +86,7 @@ static int live__epoch(struct live *live)
 	record__start(&rec.hdr, MT_KIND_WATERMARK, sizeof(rec), now - IN_FLIGHT_NS);
 	live->epoch_ns = now + EPOCH_NS;
 	live->epoch_bytes = 0;
-	return live__emit(live, &rec, sizeof(rec));
+	return live__emit(live, &rec, sizeof(rec)) ?: live__emit_build_ids(live, now);
 }
 
 /*
@@ -230,6 +237,8 @@ static int live__finish(struct source *source, enum mt_ended_by ended_by)
 	err = live__consume(live);
 	if (!err)
 		err = live__emit_losses(live, now);
+	if (!err)
+		err = live__emit_build_ids(live, now);
 	record__start(&rec.hdr, MT_KIND_END, sizeof(rec), now);
 	return err ?: live__emit(live, &rec, sizeof(rec));
 }
@@ -246,6 +255,7 @@ static void live__free(struct source *source)
 	ring_buffer__free(live->ring);
 	memtrace_bpf__destroy(live->skel);
 	tgids__release(&live->tgids);
+	buildids__release(&live->build_ids);
 	array__free(&live->runners);
 	array__free(&live->leaving);
 	free(live->pids);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "memtrace/control.h"
+#include "source/buildids.h"
 #include "source/probe.h"
 #include "source/source.h"
 #include "source/tgids.h"
@@ -40,6 +41,7 @@ struct live {
 	const struct mt_batch *batches; /* mapped from the kernel, one per CPU */
 	int nr_cpus;
 	struct tgids tgids;
+	struct buildids build_ids;
 
 	/* Threads that ran when they were met: their stack pointer is asked for again. */
 	struct {

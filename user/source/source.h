@@ -41,6 +41,7 @@ struct source_config {
 	size_t nr_pids;
 	bool all;
 	bool follow;
+	bool build_ids;	      /* deliver them, too */
 	uint64_t interval_ns; /* of ticks */
 	const char *target;   /* the same in words */
 };

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <gelf.h>
+#include <uthash.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "source/buildids.h"
+
+/* Programs that write and run code all day long shall not fill our memory. */
+#define MAX_FILES 65536
+/* Notes are small; a file may claim what it likes. */
+#define MAX_NOTES_BYTES 65536
+
+struct file_key {
+	uint64_t ino;
+	uint32_t dev_major;
+	uint32_t dev_minor;
+};
+
+struct buildid_file {
+	struct file_key key;
+	uint32_t tgid; /* has it mapped from start to end */
+	uint64_t start;
+	uint64_t end;
+	UT_hash_handle hh;
+	char name[MT_PATH_BYTES];
+};
+
+/* What a record says of an executable mapping; false if it is not of one. */
+static bool mapping__of(const struct mt_record *record, struct buildid_file *file)
+{
+	const struct mt_mapping *mapping = (const struct mt_mapping *)record;
+	const struct mt_mmap_file *call = (const struct mt_mmap_file *)record;
+
+	*file = (struct buildid_file){.tgid = record->tgid};
+	if (record->kind == MT_KIND_MAPPING && mapping->prot & PROT_EXEC && mapping->ino) {
+		file->key = (struct file_key){mapping->ino, mapping->dev_major, mapping->dev_minor};
+		file->start = mapping->start;
+		file->end = mapping->end;
+		memcpy(file->name, mapping->name, sizeof(file->name));
+		return true;
+	}
+	if (record->kind == MT_KIND_MMAP && record->flags & MT_CALL_FILE &&
+	    call->call.arg[2] & PROT_EXEC && call->file.ino) {
+		file->key = (struct file_key){call->file.ino, call->file.dev_major,
+					      call->file.dev_minor};
+		file->start = call->call.ret;
+		file->end = (call->call.ret + call->call.arg[1] + 4095) & ~4095ULL;
+		memcpy(file->name, call->file.name, sizeof(call->file.name));
+		return true;
+	}
+	return false;
+}
+
+void buildids__note(struct buildids *ids, const struct mt_record *record)
+{
+	struct buildid_file file, *known, **slot;
+
+	if (!mapping__of(record, &file) || HASH_COUNT(ids->known) >= MAX_FILES)
+		return;
+	HASH_FIND(hh, ids->known, &file.key, sizeof(file.key), known);
+	if (known)
+		return;
+	known = malloc(sizeof(*known));
+	slot = known ? array__push(&ids->waiting) : NULL;
+	if (!slot) {
+		free(known);
+		return;
+	}
+	*known = file;
+	*slot = known;
+	HASH_ADD(hh, ids->known, key, sizeof(known->key), known);
+}
+
+static size_t notes__find(Elf_Data *notes, uint8_t *id, size_t size)
+{
+	size_t at = 0, name_at, id_at;
+	GElf_Nhdr note;
+
+	while (notes && (at = gelf_getnote(notes, at, &note, &name_at, &id_at))) {
+		const char *data = notes->d_buf;
+
+		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != sizeof("GNU") ||
+		    memcmp(data + name_at, "GNU", sizeof("GNU")) || note.n_descsz > size)
+			continue;
+		memcpy(id, data + id_at, note.n_descsz);
+		return note.n_descsz;
+	}
+	return 0;
+}
+
+size_t buildid__of_file(int fd, uint8_t *id, size_t size)
+{
+	size_t nr_phdrs = 0, found = 0;
+	Elf *elf;
+
+	elf_version(EV_CURRENT);
+	/* Read, not mapped: a file that is cut short meanwhile would end us by SIGBUS. */
+	elf = elf_begin(fd, ELF_C_READ, NULL);
+	if (!elf || elf_kind(elf) != ELF_K_ELF || elf_getphdrnum(elf, &nr_phdrs))
+		nr_phdrs = 0;
+	for (size_t i = 0; i < nr_phdrs && !found; i++) {
+		GElf_Phdr phdr;
+
+		if (!gelf_getphdr(elf, (int)i, &phdr) || phdr.p_type != PT_NOTE ||
+		    phdr.p_filesz > MAX_NOTES_BYTES)
+			continue;
+		found = notes__find(
+			elf_getdata_rawchunk(elf, (int64_t)phdr.p_offset, phdr.p_filesz,
+					     phdr.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR),
+			id, size);
+	}
+	elf_end(elf);
+	return found;
+}
+
+/* Opening a device or a pipe would do something. */
+static int open_regular(const char *path, uint64_t ino)
+{
+	struct stat st;
+
+	if (stat(path, &st) || !S_ISREG(st.st_mode) || (ino && st.st_ino != ino))
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+/* By the mapping itself, which also finds files that are deleted or in another mount namespace. */
+static int file__open_mapped(const struct buildid_file *file)
+{
+	char path[MT_PATH_BYTES + 64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", file->tgid,
+		 (unsigned long long)file->start, (unsigned long long)file->end);
+	fd = open_regular(path, 0);
+	if (fd >= 0 || file->name[0] != '/')
+		return fd;
+	snprintf(path, sizeof(path), "/proc/%u/root%s", file->tgid, file->name);
+	return open_regular(path, file->key.ino);
+}
+
+static int file__deliver(const struct buildid_file *file, int fd, uint64_t time_ns, source_fn fn,
+			 void *ctx)
+{
+	struct mt_build_id rec = {
+		.hdr = {.time_ns = time_ns,
+			.tgid = file->tgid,
+			.tid = file->tgid,
+			.size_bytes = sizeof(rec),
+			.kind = MT_KIND_BUILD_ID},
+		.dev_major = file->key.dev_major,
+		.dev_minor = file->key.dev_minor,
+		.ino = file->key.ino,
+	};
+
+	rec.id_bytes = buildid__of_file(fd, rec.id, sizeof(rec.id));
+	memcpy(rec.name, file->name, sizeof(rec.name));
+	return fn(ctx, &rec, sizeof(rec));
+}
+
+int buildids__read(struct buildids *ids, uint64_t time_ns, source_fn fn, void *ctx)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < ids->waiting.nr; i++) {
+		struct buildid_file *file = ids->waiting.items[i];
+		int fd __closefd = file__open_mapped(file);
+
+		if (fd < 0) {
+			HASH_DELETE(hh, ids->known, file);
+			free(file);
+		} else if (!err) {
+			err = file__deliver(file, fd, time_ns, fn, ctx);
+		}
+	}
+	ids->waiting.nr = 0;
+	return err;
+}
+
+void buildids__release(struct buildids *ids)
+{
+	struct buildid_file *file, *next;
+
+	HASH_ITER (hh, ids->known, file, next) {
+		HASH_DELETE(hh, ids->known, file);
+		free(file);
+	}
+	array__free(&ids->waiting);
+}
