@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/units.h"
 #include "cmd/terminal.h"
 #include "cmd/view.h"
@@ -107,7 +108,7 @@ int view__show(struct view *view, const struct model *model)
 	if (!rows)
 		return -ENOMEM;
 	terminal__options(view->stream, view->opt, &render);
-	render.subsecond = view->opt->interval_s < 1;
+	render.subsecond = model->session.record.interval_ns < NSEC_PER_SEC;
 	top = view->opt->top && view->opt->top < nr ? view->opt->top : nr;
 	for (size_t i = 0; i < top && !err; i++) {
 		err = view__header(view, &render);
