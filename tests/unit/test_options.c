@@ -157,9 +157,10 @@ static void test_bad_usage(void **state)
 	assert_int_equal(status_of("-p 4194304"), 0);
 }
 
-/* What a process of its own says on standard error. */
-static void read_words(const char *line, char *words, size_t size)
+/* What a process of its own says on one of its streams; its exit status. */
+static int read_words(const char *line, int stream, char *words, size_t size)
 {
+	size_t used = 0;
 	int fds[2], status;
 	ssize_t n;
 	pid_t pid;
@@ -169,18 +170,21 @@ static void read_words(const char *line, char *words, size_t size)
 	if (!pid) {
 		struct options opt;
 
-		dup2(fds[1], STDERR_FILENO);
+		dup2(fds[1], stream);
 		status = parse(line, &opt);
 		fflush(stderr);
 		options__release(&opt);
 		_exit(status);
 	}
 	close(fds[1]);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	n = read(fds[0], words, size - 1);
-	assert_true(n >= 0);
-	words[n] = '\0';
+	while ((n = read(fds[0], words + used, size - 1 - used)) > 0)
+		used += n;
+	assert_int_equal(n, 0);
+	words[used] = '\0';
 	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
 }
 
 static void test_words(void **state)
@@ -202,16 +206,128 @@ static void test_words(void **state)
 		{"-a --ver", "'--ver' may be more than one option"},
 		{"-a \xc3\xa4", "unexpected '\xc3\xa4': a command to trace goes after --"},
 		{"-a -\xc3\xa4", "unknown option '-\xc3\xa4'"},
+		{"-a --force", "--force is for a recording: --record FILE"},
+		{"-a --record", "--record needs a value"},
+		{"-a --record -", "--record -: 'memtrace record -o -' writes to a pipe"},
+		{"-a -q report x", "'report' goes before all options"},
+		{"replay x", "unexpected 'replay': a command to trace goes after --"},
+
+		{"record", "nothing to trace: name a process (-p PID), every process (-a) or a "
+			   "command (-- CMD)"},
+		{"record -o x", "nothing to trace: name a process (-p PID), every process (-a) or "
+				"a command (-- CMD)"},
+		{"record -a", "record: -o FILE says where the recording goes"},
+		{"record -a -o", "-o needs a value"},
+		{"record -a -p 1 -o x", "one kind of target at a time: -p, -a or a command"},
+		{"record -a -o x y", "unexpected 'y': a command to trace goes after --"},
+		{"record -a -o x --", "no command after --"},
+		{"record -o - -- ls", "-o -: the recording would mix with what the command prints"},
+		{"record -a -o x -F json", "memtrace record takes no -F"},
+		{"record -a -o x --top=3", "memtrace record takes no --top"},
+		{"record -a -o x --record y", "memtrace record takes no --record"},
+		{"record -a -o x -Z", "unknown option '-Z'"},
+
+		{"report", "report: name the recording"},
+		{"report -q", "report: name the recording"},
+		{"report x y", "unexpected 'y': report takes 1 recording"},
+		{"report -p 1 x", "memtrace report takes no -p"},
+		{"report x --inter=3", "memtrace report takes no --interval"},
+		{"report x -qa", "memtrace report takes no -a"},
+		{"report x --force", "memtrace report takes no --force"},
+		{"report x -F xml", "-F: unknown format 'xml': text or json"},
+		{"report x -F csv", "-F: csv is what 'memtrace export' writes"},
+		{"report x -n -1", "-n: '-1' is not a number of rows"},
+		{"report x --bogus", "unknown option '--bogus'"},
+
+		{"export", "export: name the recording"},
+		{"export x y", "unexpected 'y': export takes 1 recording"},
+		{"export x -F json", "-F: unknown format 'json': ndjson or csv"},
+		{"export x -n 3", "memtrace export takes no -n"},
+		{"export x -d1", "memtrace export takes no -d"},
+
+		{"diff", "diff: name the recordings to compare"},
+		{"diff x", "diff: name the recordings to compare"},
+		{"diff x y z", "unexpected 'z': diff takes 2 recordings"},
+		{"diff - -", "standard input is one recording, not two"},
+		{"diff x y -v", "memtrace diff takes no -v"},
+		{"diff x y -F ndjson", "-F: ndjson is what 'memtrace export' writes"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char words[512], expected[512];
 
-		read_words(cases[i].line, words, sizeof(words));
+		assert_int_equal(read_words(cases[i].line, STDERR_FILENO, words, sizeof(words)),
+				 STATUS_USAGE);
 		snprintf(expected, sizeof(expected), "memtrace: %s (--help shows the usage)\n",
 			 cases[i].words);
 		assert_string_equal(words, expected);
+	}
+}
+
+static void test_verbs(void **state)
+{
+	struct options opt;
+
+	(void)state;
+	assert_int_equal(parse("record -p 42 -o x --force -d 3", &opt), 0);
+	assert_int_equal(opt.verb, VERB_RECORD);
+	assert_string_equal(opt.keep, "x");
+	assert_null(opt.output);
+	assert_true(opt.force && opt.duration_s == 3 && opt.pids.items[0] == 42);
+	options__release(&opt);
+	assert_int_equal(parse("record -a -o -", &opt), 0);
+	assert_string_equal(opt.keep, "-");
+	options__release(&opt);
+	assert_int_equal(parse("record -o x -- report -o y", &opt), 0);
+	assert_string_equal(opt.keep, "x");
+	assert_string_equal(opt.command[0], "report");
+	options__release(&opt);
+	assert_int_equal(parse("-a --record x -o y -F json", &opt), 0);
+	assert_int_equal(opt.verb, VERB_TRACE);
+	assert_string_equal(opt.keep, "x");
+	assert_string_equal(opt.output, "y");
+	options__release(&opt);
+	assert_int_equal(parse("report -qv -n3 x -F json -o y", &opt), 0);
+	assert_int_equal(opt.verb, VERB_REPORT);
+	assert_int_equal(opt.nr_files, 1);
+	assert_string_equal(opt.files[0], "x");
+	assert_string_equal(opt.output, "y");
+	assert_true(opt.quiet && opt.verbose && opt.top == 3 && opt.format == FORMAT_JSON);
+	options__release(&opt);
+	assert_int_equal(parse("report -- -x", &opt), 0);
+	assert_string_equal(opt.files[0], "-x");
+	options__release(&opt);
+	assert_int_equal(parse("export -", &opt), 0);
+	assert_int_equal(opt.verb, VERB_EXPORT);
+	assert_int_equal(opt.format, FORMAT_NDJSON);
+	options__release(&opt);
+	assert_int_equal(parse("diff x - -F json", &opt), 0);
+	assert_int_equal(opt.verb, VERB_DIFF);
+	assert_string_equal(opt.files[0], "x");
+	assert_string_equal(opt.files[1], "-");
+	options__release(&opt);
+}
+
+/* On a terminal of 80 columns nothing wraps. */
+#define HELP_COLUMNS 79
+
+static void test_help(void **state)
+{
+	static const char *const programs[] = {"memtrace", "memtrace record", "memtrace report",
+					       "memtrace export", "memtrace diff"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		char line[64], words[8192], usage[64];
+
+		snprintf(line, sizeof(line), "%s --help", programs[i] + strlen("memtrace"));
+		snprintf(usage, sizeof(usage), "Usage: %s [OPTION...] ", programs[i]);
+		assert_int_equal(read_words(line, STDOUT_FILENO, words, sizeof(words)), 0);
+		assert_memory_equal(words, usage, strlen(usage));
+		for (char *text = words; *text; text += strcspn(text, "\n") + 1)
+			if (strcspn(text, "\n") > HELP_COLUMNS)
+				fail_msg("%s --help: too wide: %.100s", programs[i], text);
 	}
 }
 
@@ -246,7 +362,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults), cmocka_unit_test(test_all_options),
 		cmocka_unit_test(test_command),	 cmocka_unit_test(test_bad_usage),
-		cmocka_unit_test(test_words),	 cmocka_unit_test(test_describe),
+		cmocka_unit_test(test_words),	 cmocka_unit_test(test_verbs),
+		cmocka_unit_test(test_help),	 cmocka_unit_test(test_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
