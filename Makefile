@@ -84,7 +84,7 @@ LIVE_SHARED_OBJS := $(filter-out $(O)/obj/tests/bpf/test_%,$(LIVE_OBJS))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(filter tests/unit/test_%,$(UNIT_SRCS)))
 LIVE_TESTS := $(patsubst tests/bpf/%.c,$(O)/live/%,$(filter tests/bpf/test_%,$(LIVE_SRCS)))
 SKEL := build/gen/memtrace.skel.h
-MAN_PAGE := $(firstword $(wildcard man/memtrace.8 doc/memtrace.8 memtrace.8))
+MAN_PAGES := doc/memtrace.8 doc/memtrace-recording.5
 
 DEPS := $(BPF_OBJS:.o=.d) $(USER_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(LIVE_OBJS:.o=.d) \
 	$(WORKLOAD_OBJS:.o=.d) $(WORKLOAD_COMMON_OBJ:.o=.d)
@@ -195,9 +195,10 @@ bench: all workloads
 	@scripts/bench $(BENCH_ARGS)
 
 install: all
-	$(INSTALL) -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/man/man8
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/sbin
 	$(INSTALL) -m 755 $(O)/memtrace $(DESTDIR)$(PREFIX)/sbin/memtrace
-	$(INSTALL) -m 644 $(MAN_PAGE) $(DESTDIR)$(PREFIX)/share/man/man8/memtrace.8
+	set -e; for page in $(MAN_PAGES); do \
+		$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page; done
 
 clean:
 	rm -rf build

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "event/event.h"
 #include "source/file.h"
 
 struct file {
@@ -15,12 +16,24 @@ struct file {
 	struct reader *reader;
 	int fd;
 	bool ended;	  /* MT_KIND_END was delivered */
-	uint64_t last_ns; /* of all records: when the recording breaks off */
+	uint64_t last_ns; /* of all events: when the recording breaks off */
 };
 
 static struct file *file__of(const struct source *source)
 {
 	return (struct file *)source;
+}
+
+/* Faults come many in one record, the last one last. */
+static void file__note_time(struct file *file, const struct mt_record *record, size_t size)
+{
+	uint64_t time_ns;
+
+	if (record__check(record, size))
+		return;
+	time_ns = record__time(record, record__events(record) - 1);
+	if (time_ns > file->last_ns)
+		file->last_ns = time_ns;
 }
 
 static int file__deliver(void *ctx, const void *data, size_t size)
@@ -30,8 +43,7 @@ static int file__deliver(void *ctx, const void *data, size_t size)
 
 	if (record->kind == MT_KIND_END)
 		file->ended = true;
-	if (record->time_ns > file->last_ns)
-		file->last_ns = record->time_ns;
+	file__note_time(file, record, size);
 	return file->fn(file->ctx, data, size);
 }
 
