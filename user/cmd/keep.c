@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "cmd/keep.h"
 #include "cmd/terminal.h"
 #include "recording/writer.h"
@@ -14,31 +15,45 @@
 /* Addresses defeat the randomisation of address spaces: not for everybody to read. */
 #define KEEP_MODE 0600
 
+static const char *keep__name(const struct keep *keep)
+{
+	return strcmp(keep->path, "-") ? keep->path : "standard output";
+}
+
 static int keep__fail(const struct keep *keep, int err, struct error *error)
 {
-	return error__set(error, -err, "cannot write %s: %s",
-			  strcmp(keep->path, "-") ? keep->path : "standard output", strerror(-err));
+	return error__set(error, -err, "cannot write %s: %s", keep__name(keep), strerror(-err));
+}
+
+static int refuse_terminal(int fd, struct error *error)
+{
+	return isatty(fd) ? error__set(error, EINVAL,
+				       "a recording is not for a terminal: -o FILE, or a pipe "
+				       "behind -o -")
+			  : 0;
 }
 
 static int keep__open_stdout(struct keep *keep, struct error *error)
 {
 	if (!terminal__has_stdout())
-		return keep__fail(keep, -EBADF, error);
-	if (isatty(STDOUT_FILENO))
-		return error__set(
-			error, EINVAL,
-			"a recording is not for a terminal: -o FILE, or a pipe behind -o -");
+		return error__set(error, EBADF, "cannot write standard output: it is closed");
 	keep->fd = STDOUT_FILENO;
-	return 0;
+	return refuse_terminal(keep->fd, error);
+}
+
+/* Of the path: what its directory is, with the slash. */
+static int keep__directory_length(const struct keep *keep)
+{
+	const char *slash = strrchr(keep->path, '/');
+
+	return slash ? (int)(slash + 1 - keep->path) : 0;
 }
 
 /* Beside the one that it will replace. */
 static int keep__open_temporary(struct keep *keep)
 {
-	const char *slash = strrchr(keep->path, '/');
-	int dir = slash ? slash + 1 - keep->path : 0;
-
-	if (asprintf(&keep->temporary, "%.*s.memtrace-XXXXXX", dir, keep->path) < 0) {
+	if (asprintf(&keep->temporary, "%.*s.memtrace-XXXXXX", keep__directory_length(keep),
+		     keep->path) < 0) {
 		keep->temporary = NULL;
 		return -ENOMEM;
 	}
@@ -50,49 +65,103 @@ static int keep__open_temporary(struct keep *keep)
 	return -errno;
 }
 
-static int keep__create(struct keep *keep, bool force)
+/* A pipe, or a device that is no disk. */
+static int keep__open_in_place(struct keep *keep, struct error *error)
 {
 	struct stat st;
 
-	keep->fd = open(keep->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, KEEP_MODE);
-	keep->created = keep->fd >= 0;
-	if (keep->created || errno != EEXIST)
-		return keep->created ? 0 : -errno;
-	if (!lstat(keep->path, &st) && (S_ISREG(st.st_mode) || S_ISLNK(st.st_mode)))
-		return force ? keep__open_temporary(keep) : -EEXIST;
 	keep->fd = open(keep->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	return keep->fd < 0 ? -errno : 0;
+	if (keep->fd < 0 || fstat(keep->fd, &st))
+		return keep__fail(keep, -errno, error);
+	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+		return error__set(error, EINVAL, "%s is neither a file nor a pipe", keep->path);
+	return refuse_terminal(keep->fd, error);
+}
+
+/* A link is never replaced: /dev/stdout is one. */
+static int keep__open_existing(struct keep *keep, bool force, struct error *error)
+{
+	struct stat st;
+	bool is_link, leads;
+	int err;
+
+	if (lstat(keep->path, &st))
+		return keep__fail(keep, -errno, error);
+	is_link = S_ISLNK(st.st_mode);
+	leads = !stat(keep->path, &st);
+	if (is_link && (!leads || S_ISREG(st.st_mode)))
+		return error__set(error, EEXIST,
+				  "%s is a symbolic link: name the file that it stands for",
+				  keep->path);
+	if (!S_ISREG(st.st_mode))
+		return keep__open_in_place(keep, error);
+	if (!force)
+		return error__set(error, EEXIST, "%s exists already; --force replaces it",
+				  keep->path);
+	err = keep__open_temporary(keep);
+	return err ? keep__fail(keep, err, error) : 0;
 }
 
 int keep__open(struct keep *keep, const char *path, bool force, struct error *error)
 {
-	int err;
+	int err = 0;
 
 	*keep = (struct keep){.path = path, .fd = -1};
 	if (!path)
 		return 0;
 	if (!strcmp(path, "-"))
 		return keep__open_stdout(keep, error);
-	err = keep__create(keep, force);
-	if (err == -EEXIST)
-		return error__set(error, EEXIST, "%s exists already; --force replaces it", path);
-	return err ? keep__fail(keep, err, error) : 0;
+	keep->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, KEEP_MODE);
+	keep->created = keep->fd >= 0;
+	if (!keep->created)
+		err = errno == EEXIST ? keep__open_existing(keep, force, error)
+				      : keep__fail(keep, -errno, error);
+	/* Whatever the umask says; there are file systems without modes. */
+	if (keep->created || keep->temporary)
+		fchmod(keep->fd, KEEP_MODE);
+	return err;
+}
+
+/* After a power cut the file shall have its name. */
+static void keep__sync_directory(const struct keep *keep)
+{
+	char *path __free = NULL;
+	int fd __closefd = -1;
+
+	if (asprintf(&path, "%.*s.", keep__directory_length(keep), keep->path) < 0)
+		path = NULL;
+	else
+		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		fsync(fd);
 }
 
 int keep__begin(struct keep *keep, struct error *error)
 {
+	struct stat st;
 	int err;
 
 	if (!keep->path)
 		return 0;
+	keep->is_file = !fstat(keep->fd, &st) && S_ISREG(st.st_mode);
 	err = writer__new(keep->fd, &keep->writer);
-	if (!err && keep->temporary && rename(keep->temporary, keep->path))
-		err = -errno;
 	if (err)
 		return keep__fail(keep, err, error);
+	if (keep->created)
+		keep__sync_directory(keep);
+	return 0;
+}
+
+int keep__commit(struct keep *keep, struct error *error)
+{
+	keep->created = false;
+	if (!keep->temporary)
+		return 0;
+	if (rename(keep->temporary, keep->path))
+		return keep__fail(keep, -errno, error);
 	free(keep->temporary);
 	keep->temporary = NULL;
-	keep->created = false;
+	keep__sync_directory(keep);
 	return 0;
 }
 
@@ -115,14 +184,13 @@ int keep__finish(struct keep *keep, struct error *error)
 	keep->writer = NULL;
 	if (!keep->err)
 		keep->err = err;
-	if (!keep->err && keep->fd != STDOUT_FILENO && fsync(keep->fd) && errno != EINVAL &&
-	    errno != EROFS)
+	if (!keep->err && keep->is_file && fsync(keep->fd) && errno != EINVAL)
 		keep->err = -errno;
 	if (!keep->err || keep->err == -EPIPE)
 		return keep->err;
-	return error__set(error, -keep->err, "cannot write %s: %s; what was written before is kept",
-			  strcmp(keep->path, "-") ? keep->path : "standard output",
-			  strerror(-keep->err));
+	return error__set(error, -keep->err, "cannot write %s: %s%s", keep__name(keep),
+			  strerror(-keep->err),
+			  keep->is_file ? "; what was written before is kept" : "");
 }
 
 void keep__release(struct keep *keep)

@@ -14,8 +14,9 @@ struct writer;
 struct keep {
 	const char *path; /* borrowed; "-": standard output; NULL: nothing is kept */
 	int fd;
-	char *temporary; /* of a file that replaces another: renamed by keep__begin() */
-	bool created;	 /* a file of ours */
+	char *temporary; /* of a file that replaces another: renamed by keep__commit() */
+	bool created;	 /* a file of ours that goes if the run does not begin */
+	bool is_file;	 /* and not a pipe or a device */
 	struct writer *writer;
 	int err; /* of the first write that failed; nothing is kept from then on */
 	uint64_t nr_bytes;
@@ -23,12 +24,16 @@ struct keep {
 
 /*
  * Create the file, readable for its owner alone; an existing one is replaced with force only, and
- * not before keep__begin(). Devices and pipes are written in place. 0, or -errno with its text.
+ * not before keep__commit(). Terminals and disks are refused, other devices and pipes written in
+ * place. 0, or -errno with its text.
  */
 int keep__open(struct keep *keep, const char *path, bool force, struct error *error);
 
-/* Write the header; after this the file stays. Signals must be blocked. As above. */
+/* Write the header. Signals must be blocked. As above. */
 int keep__begin(struct keep *keep, struct error *error);
+
+/* The run has begun: the file stays, whatever comes. As above. */
+int keep__commit(struct keep *keep, struct error *error);
 
 /* Keep a record. 0, or -errno: from now on nothing more is kept. */
 int keep__push(struct keep *keep, const void *record, size_t size);
@@ -36,7 +41,7 @@ int keep__push(struct keep *keep, const void *record, size_t size);
 /* Write what is left. 0, -EPIPE without a text, or the first -errno of all with its text. */
 int keep__finish(struct keep *keep, struct error *error);
 
-/* Release everything; a file that was not begun goes. */
+/* Release everything; a file that was not committed goes. */
 void keep__release(struct keep *keep);
 
 #endif

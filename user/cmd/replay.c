@@ -36,19 +36,36 @@ static void leave_first_interrupt(const struct options *opt)
 		sigaction(SIGINT, &action, NULL);
 }
 
-/* The report is of what there is; that it is not all must not be overlooked. */
-static void tell_end(const struct source *source, const struct options *opt,
-		     const struct model *model)
+/*
+ * The report is of what there is; that it is not all must not be overlooked. What follows the end
+ * does not matter to it.
+ */
+static int tell_end(const struct source *source, const char *name, const struct model *model,
+		    struct error *error)
 {
 	const struct model_session *session = &model->session;
-	double seconds = (double)(session->end_ns - session->start_ns) / NSEC_PER_SEC;
-	const char *name = strcmp(opt->files[0], "-") ? opt->files[0] : "standard input";
+	struct unit_text at = units__count(file__offset(source));
+	struct unit_text after =
+		units__duration((double)(session->end_ns - session->start_ns) / NSEC_PER_SEC);
+	bool damaged = file__state(source) == READER_DAMAGED;
 
-	if (file__state(source) == READER_DAMAGED)
-		message("%s is damaged at byte %s: what follows the first %.1f s is missing", name,
-			units__count(file__offset(source)).s, seconds);
-	else if (session->ended_by == MT_ENDED_CUT_OFF)
-		message("%s is incomplete: it breaks off after %.1f s", name, seconds);
+	if (file__error(source))
+		return error__set(error, -file__error(source), "cannot read %s any further: %s",
+				  name, strerror(-file__error(source)));
+	if (session->ended_by != MT_ENDED_CUT_OFF) {
+		if (file__state(source) != READER_AT_END)
+			message("%s goes on after its end, at byte %s: that is ignored", name,
+				at.s);
+	} else if (!session->end_ns) {
+		message("%s is %s: it breaks off before its first record", name,
+			damaged ? "damaged" : "incomplete");
+	} else if (damaged) {
+		message("%s is damaged at byte %s: what came after %s is missing", name, at.s,
+			after.s);
+	} else {
+		message("%s is incomplete: it breaks off after %s", name, after.s);
+	}
+	return 0;
 }
 
 static int replay__pump(struct source *source)
@@ -65,6 +82,7 @@ int replay__run(const struct options *opt)
 	struct source *source = NULL;
 	struct stages stages = {};
 	struct error error = {};
+	const char *name = strcmp(opt->files[0], "-") ? opt->files[0] : "standard input";
 	int err;
 
 	leave_first_interrupt(opt);
@@ -73,7 +91,8 @@ int replay__run(const struct options *opt)
 		err = stages__open(&stages, opt, &error);
 	if (!err) {
 		err = stages__finish(&stages, replay__pump(source));
-		tell_end(source, opt, stages.model);
+		if (!err)
+			err = tell_end(source, name, stages.model, &error);
 	}
 	if (source)
 		source->ops->free(source);

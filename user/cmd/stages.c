@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "cmd/message.h"
 #include "cmd/stages.h"
 #include "cmd/terminal.h"
 #include "event/order.h"
@@ -56,22 +57,31 @@ int stages__push(struct stages *stages, const void *record, size_t size)
 	return order__push(stages->order, record, size);
 }
 
-/* Also with -q, and where the report goes to a file that nobody reads at once. */
-static void stages__tell_losses(const struct report *report)
+static uint64_t stages__undecodable(const struct stages *stages)
 {
-	uint64_t lost = report->loss.records;
+	return order__malformed(stages->order) + order__unknown(stages->order);
+}
 
+/* Also with -q, and where what is incomplete goes to a file that nobody reads at once. */
+static void stages__tell_losses(const struct stages *stages)
+{
+	const struct mt_losses *losses = &stages->model->losses;
+	uint64_t lost = stages__undecodable(stages);
+
+	for (int i = 0; i < MT_LOSS_NR; i++)
+		lost += losses->lost[i];
 	if (lost)
-		fprintf(stderr, "memtrace: lost %s of %s records: the report is incomplete\n",
-			units__count(lost).s, units__count(report->loss.delivered + lost).s);
+		message("lost %s of %s records: the %s is incomplete", units__count(lost).s,
+			units__count(losses->delivered + lost).s,
+			stages->opt->verb == VERB_RECORD ? "recording" : "report");
 }
 
 static int stages__report(struct stages *stages)
 {
-	uint64_t undecodable = order__malformed(stages->order) + order__unknown(stages->order);
 	struct render_options render;
 	struct report *report;
-	int err = report__build(stages->model, MEMTRACE_VERSION, undecodable, &report);
+	int err = report__build(stages->model, MEMTRACE_VERSION, stages__undecodable(stages),
+				&report);
 
 	if (err)
 		return error__set(stages->error, -err, "out of memory");
@@ -85,7 +95,6 @@ static int stages__report(struct stages *stages)
 				 stages->opt->output ?: "standard output", strerror(-err));
 	else
 		err = output__commit(&stages->out, stages->error);
-	stages__tell_losses(report);
 	report__free(report);
 	return err;
 }
@@ -109,7 +118,10 @@ int stages__finish(struct stages *stages, int err)
 		err = order__finish(stages->order);
 	if (err)
 		return stages__explain(stages, err);
-	return options__want_report(stages->opt) ? stages__report(stages) : 0;
+	if (options__want_report(stages->opt))
+		err = stages__report(stages);
+	stages__tell_losses(stages);
+	return err;
 }
 
 void stages__release(struct stages *stages)

@@ -100,6 +100,8 @@ static int run__take_signals(struct run *run)
 		sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGQUIT);
 	sigaddset(&signals, SIGCHLD);
+	/* A file larger than allowed is an error of write(): what is there is to be kept. */
+	sigaddset(&signals, SIGXFSZ);
 	sigprocmask(SIG_BLOCK, &signals, &run->old_signals);
 	run->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (run->signal_fd < 0)
@@ -169,6 +171,8 @@ static int run__start(struct run *run)
 		err = command__release(&run->command, opt->command, &run->error);
 		run->command_failed = err;
 	}
+	if (!err)
+		err = keep__commit(&run->keep, &run->error);
 	if (err)
 		return err;
 	run->end_ns = opt->duration_s > 0
@@ -275,11 +279,14 @@ static int run__finish(struct run *run, int err)
 static void run__tell_recording(const struct run *run)
 {
 	const struct model_session *session = &run->stages.model->session;
+	const char *path = run->keep.path;
 
 	if (run->opt->quiet || !run->keep.nr_bytes)
 		return;
-	message("%s: %s of records, %.1f s", run->keep.path, units__bytes(run->keep.nr_bytes).s,
-		(double)(session->end_ns - session->start_ns) / NSEC_PER_SEC);
+	message("recorded %s: %s%s%s",
+		units__duration((double)(session->end_ns - session->start_ns) / NSEC_PER_SEC).s,
+		units__bytes(run->keep.nr_bytes).s, strcmp(path, "-") ? " in " : "",
+		strcmp(path, "-") ? path : "");
 }
 
 static void run__release(struct run *run)

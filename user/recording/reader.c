@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,8 @@
 #include "recording/reader.h"
 
 #define IN_BYTES (64 << 10)
-#define OUT_BYTES (256 << 10)
+/* A frame as the writer makes them, behind the beginning of the longest record. */
+#define OUT_BYTES ((256 + 64) << 10)
 /*
  * Records that differ in nothing but their times stay far below this; what does not is made to
  * keep readers busy.
@@ -25,23 +27,31 @@ struct reader {
 	ZSTD_DCtx *zstd;
 	bool in_frame;
 	bool at_eof;
+	int err; /* of a read: the end of what can be read */
 	uint64_t read_bytes;
 	uint64_t decoded_bytes;
 	ZSTD_inBuffer in;
 	size_t out_used; /* begins with what is left of a record */
+	size_t out_sure; /* of it: what the checksum of its frame has confirmed */
 	uint8_t in_data[IN_BYTES];
 	_Alignas(8) uint8_t out[OUT_BYTES];
 };
 
-/* As much as there is, up to size. */
+/* As much as there is, up to size. A pipe may be non-blocking: that is for its other end to say. */
 static ssize_t read_some(int fd, void *data, size_t size)
 {
-	ssize_t n;
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
 
-	do {
-		n = read(fd, data, size);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
+	for (;;) {
+		ssize_t n = read(fd, data, size);
+
+		if (n >= 0)
+			return n;
+		if (errno == EAGAIN)
+			poll(&pollfd, 1, -1);
+		else if (errno != EINTR)
+			return -errno;
+	}
 }
 
 /* size bytes; fewer at the end of the file. */
@@ -105,7 +115,10 @@ static int reader__read_header(struct reader *reader, const char *name, struct e
 	if (err)
 		return err;
 	rest = header->header_bytes - sizeof(*header);
-	if (read_whole(reader->fd, reader->in_data, rest) != rest)
+	n = read_whole(reader->fd, reader->in_data, rest);
+	if (n < 0)
+		return error__set(error, -(int)n, "cannot read %s: %s", name, strerror(-(int)n));
+	if (n < rest)
 		return error__set(error, EBADMSG, "%s ends within its header", name);
 	reader->read_bytes = header->header_bytes;
 	return 0;
@@ -144,36 +157,40 @@ void reader__free(struct reader *reader)
 }
 
 /* More bytes of the file, if none are left. */
-static int reader__fill(struct reader *reader)
+static void reader__fill(struct reader *reader)
 {
 	ssize_t n;
 
 	if (reader->in.pos < reader->in.size || reader->at_eof)
-		return 0;
+		return;
 	n = read_some(reader->fd, reader->in_data, IN_BYTES);
 	if (n < 0)
-		return (int)n;
-	reader->at_eof = !n;
-	reader->in.size = n;
+		reader->err = (int)n;
+	reader->at_eof = n <= 0;
+	reader->in.size = n > 0 ? n : 0;
 	reader->in.pos = 0;
-	return 0;
 }
 
-/* More bytes of the stream of records. */
-static void reader__decompress(struct reader *reader)
+/* More bytes of the stream of records. False: there are none. */
+static bool reader__decompress(struct reader *reader)
 {
 	ZSTD_outBuffer out = {.dst = reader->out, .size = OUT_BYTES, .pos = reader->out_used};
 	size_t left = ZSTD_decompressStream(reader->zstd, &out, &reader->in);
+	size_t gained = out.pos - reader->out_used;
 
 	if (ZSTD_isError(left)) {
 		reader->state = READER_DAMAGED;
-		return;
+		return true;
 	}
 	reader->in_frame = left;
-	reader->decoded_bytes += out.pos - reader->out_used;
+	reader->decoded_bytes += gained;
 	reader->out_used = out.pos;
+	/* Of a frame larger than the buffer the checksum comes too late. */
+	if (!left || out.pos == OUT_BYTES)
+		reader->out_sure = out.pos;
 	if (reader->decoded_bytes / MAX_RATIO > reader->read_bytes + reader->in.pos)
 		reader->state = READER_DAMAGED;
+	return gained;
 }
 
 static int reader__deliver_one(struct reader *reader, const struct mt_record *record, reader_fn fn,
@@ -189,13 +206,13 @@ static int reader__deliver_one(struct reader *reader, const struct mt_record *re
 	return 0;
 }
 
-/* What is whole of out[]; the beginning of a record stays. */
+/* The whole records of out[]; the beginning of one stays. */
 static int reader__deliver(struct reader *reader, reader_fn fn, void *ctx)
 {
 	size_t at = 0;
 	int err = 0;
 
-	while (!err && reader->out_used - at >= sizeof(struct mt_record) &&
+	while (!err && reader->out_sure - at >= sizeof(struct mt_record) &&
 	       reader->state != READER_DAMAGED) {
 		const struct mt_record *record = (const struct mt_record *)(reader->out + at);
 		size_t padded = (record->size_bytes + 7U) & ~7U;
@@ -204,29 +221,35 @@ static int reader__deliver(struct reader *reader, reader_fn fn, void *ctx)
 			reader->state = READER_DAMAGED;
 			return 0;
 		}
-		if (padded > reader->out_used - at)
+		if (padded > reader->out_sure - at)
 			break;
 		err = reader__deliver_one(reader, record, fn, ctx);
 		at += padded;
 	}
 	memmove(reader->out, reader->out + at, reader->out_used - at);
 	reader->out_used -= at;
+	reader->out_sure -= at;
 	return err;
 }
 
 int reader__next(struct reader *reader, reader_fn fn, void *ctx)
 {
-	uint64_t decoded_bytes = reader->decoded_bytes;
-	int err = reader__fill(reader);
+	bool at_end = false;
+	int err;
 
-	if (err || reader->state != READER_READING)
-		return err;
-	/* At the end of the file, too: zstd may hold some of what it has decoded. */
-	if (!reader->at_eof || reader->in_frame)
+	if (reader->state != READER_READING)
+		return 0;
+	reader__fill(reader);
+	if (!reader->at_eof)
 		reader__decompress(reader);
+	else
+		/* zstd may hold some of what it has decoded. */
+		at_end = !reader->in_frame || !reader__decompress(reader);
+	/* What a cut off frame begins with is good, as far as one can know. */
+	if (at_end)
+		reader->out_sure = reader->out_used;
 	err = reader__deliver(reader, fn, ctx);
-	if (reader->at_eof && reader->decoded_bytes == decoded_bytes &&
-	    reader->state == READER_READING)
+	if (at_end && reader->state == READER_READING)
 		reader->state =
 			reader->in_frame || reader->out_used ? READER_TRUNCATED : READER_AT_END;
 	if (reader->in.pos == reader->in.size) {
@@ -234,6 +257,11 @@ int reader__next(struct reader *reader, reader_fn fn, void *ctx)
 		reader->in.size = reader->in.pos = 0;
 	}
 	return err;
+}
+
+int reader__error(const struct reader *reader)
+{
+	return reader->err;
 }
 
 enum reader_state reader__state(const struct reader *reader)

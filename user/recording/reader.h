@@ -2,7 +2,8 @@
 /*
  * Reads a recording, which may come from a stranger: it takes constant memory, and time in
  * proportion to the file. Records are delivered as they were written, whole and aligned, but not
- * otherwise looked into: decoding checks them.
+ * otherwise looked into: decoding checks them. Those of a frame that its checksum denies are not
+ * delivered, nor is anything after them.
  */
 #ifndef MEMTRACE_READER_H
 #define MEMTRACE_READER_H
@@ -21,7 +22,7 @@ typedef int (*reader_fn)(void *ctx, const void *record, size_t size);
 enum reader_state {
 	READER_READING,
 	READER_AT_END,	  /* the file ends where a frame does */
-	READER_TRUNCATED, /* within a frame */
+	READER_TRUNCATED, /* within a frame or a record */
 	READER_DAMAGED,	  /* what follows is no recording */
 };
 
@@ -33,12 +34,14 @@ int reader__new(int fd, const char *name, struct error *error, struct reader **r
 void reader__free(struct reader *reader);
 
 /*
- * Deliver the next few records. 0, -errno of read(), or what the callback returned. Nothing more is
- * delivered once reader__state() is no longer READER_READING.
+ * Deliver the next few records. 0, or what the callback returned. Nothing more is delivered once
+ * reader__state() is no longer READER_READING.
  */
 int reader__next(struct reader *reader, reader_fn fn, void *ctx);
 
 enum reader_state reader__state(const struct reader *reader);
+/* 0, or -errno of the read() after which the file counts as ended. */
+int reader__error(const struct reader *reader);
 /* How much of the file was taken in. */
 uint64_t reader__offset(const struct reader *reader);
 const struct mt_recording_header *reader__header(const struct reader *reader);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@
 #define QUEUE_MAX_BLOCKS 256
 /* A block is handed over when it is full, or when the stream has gone on so long since the last. */
 #define HAND_OVER_NS (400 * NSEC_PER_MSEC)
-#define SYNC_NS NSEC_PER_SEC
+/* Less than that: each block of a quiet stream is synced, of a busy one the last of several. */
+#define SYNC_NS (300 * NSEC_PER_MSEC)
 /* Higher levels save some percent of what is left, at several times the cost. */
 #define ZSTD_LEVEL 1
 
@@ -54,32 +56,45 @@ struct writer {
 	uint64_t synced_ns;
 };
 
-static int write_all(int fd, const void *data, size_t size)
+/* A pipe may be non-blocking: whoever has its other end can make it so. */
+static int await_writable(int fd)
 {
-	const char *p = data;
+	struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
 
-	while (size) {
-		ssize_t n = write(fd, p, size);
+	return poll(&pollfd, 1, -1) < 0 && errno != EINTR ? -errno : 0;
+}
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		size -= n;
+static int write_all(int fd, const void *data, size_t size, size_t *ret_done)
+{
+	size_t done = 0;
+	int err = 0;
+
+	while (done < size && !err) {
+		ssize_t n = write(fd, (const char *)data + done, size - done);
+
+		if (n >= 0)
+			done += n;
+		else if (errno == EAGAIN)
+			err = await_writable(fd);
+		else if (errno != EINTR)
+			err = -errno;
 	}
-	return 0;
+	*ret_done = done;
+	return err;
 }
 
 /* All or, of a file, nothing. */
 static int writer__write(struct writer *writer, const void *data, size_t size)
 {
-	int err = write_all(writer->fd, data, size);
+	size_t done;
+	int err = write_all(writer->fd, data, size, &done);
 
 	if (!err)
 		writer->written_bytes += size;
-	else if (writer->is_file && ftruncate(writer->fd, (off_t)writer->written_bytes))
-		return err; /* the reader sees a cut off file then */
+	/* By the offset: it may have been appended to. Else the reader sees a half frame. */
+	else if (writer->is_file &&
+		 ftruncate(writer->fd, lseek(writer->fd, 0, SEEK_CUR) - (off_t)done))
+		return err;
 	return err;
 }
 
@@ -113,12 +128,14 @@ static int writer__compress(struct writer *writer, const struct block *block)
 /* A disk that cannot be synced has said so on write(), or will; pipes need none. */
 static int writer__sync(struct writer *writer)
 {
-	uint64_t now = clock__now_ns();
+	int err = 0;
 
-	if (!writer->is_file || now - writer->synced_ns < SYNC_NS)
+	if (!writer->is_file || clock__now_ns() - writer->synced_ns < SYNC_NS)
 		return 0;
-	writer->synced_ns = now;
-	return fdatasync(writer->fd) && errno != EINVAL && errno != EROFS ? -errno : 0;
+	if (fdatasync(writer->fd) && errno != EINVAL && errno != EROFS)
+		err = -errno;
+	writer->synced_ns = clock__now_ns();
+	return err;
 }
 
 static struct block *writer__next_block(struct writer *writer)

@@ -2,7 +2,8 @@
 /*
  * Writes a recording. Records are gathered into blocks; a thread of the writer's own compresses
  * and writes them, so that a slow disk stops the tracer only when QUEUE_MAX_BLOCKS wait. What has
- * been pushed is in the file at most about half a second later, and on the disk one second.
+ * been pushed is in the file at most half a second later, and on the disk as soon as that has
+ * taken it.
  */
 #ifndef MEMTRACE_WRITER_H
 #define MEMTRACE_WRITER_H

@@ -76,15 +76,26 @@ static json_t *about(struct json *json, const struct report *report)
 	return o;
 }
 
+/* What a recording that breaks off at its beginning has not said. */
+static json_t *known_count(uint64_t n)
+{
+	return n ? json__count(n) : json_null();
+}
+
+static json_t *known_string(const char *s)
+{
+	return json__string(s && *s ? s : NULL);
+}
+
 static json_t *host(struct json *json, const struct report *report)
 {
 	json_t *o = json_object();
 
-	json__set(json, o, "name", json__string(report->host.name));
-	json__set(json, o, "kernel", json__string(report->host.kernel));
-	json__set(json, o, "arch", json__string(report->host.arch));
-	json__set(json, o, "page_bytes", json__count(report->host.page_bytes));
-	json__set(json, o, "cpus", json__count(report->host.cpus));
+	json__set(json, o, "name", known_string(report->host.name));
+	json__set(json, o, "kernel", known_string(report->host.kernel));
+	json__set(json, o, "arch", known_string(report->host.arch));
+	json__set(json, o, "page_bytes", known_count(report->host.page_bytes));
+	json__set(json, o, "cpus", known_count(report->host.cpus));
 	return o;
 }
 
@@ -109,7 +120,7 @@ static json_t *session(struct json *json, const struct report *report)
 
 	json__set(json, o, "start", date_time(report->session.start_realtime_ns));
 	json__set(json, o, "duration_s", json__seconds(report->session.duration_s));
-	json__set(json, o, "target", json__string(report->session.target));
+	json__set(json, o, "target", known_string(report->session.target));
 	json__set(json, o, "ended_by", json__string(report->session.ended_by));
 	return o;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -70,11 +71,17 @@ static void header_host(struct text *text, const struct report *report)
 	char *kernel = text__safe(text, report->host.kernel);
 	char *arch = text__safe(text, report->host.arch);
 	char *name = text__safe(text, report->host.name);
+	char cpus[32] = "", pages[32] = "";
 
+	/* A recording may break off before it says so. */
+	if (report->host.cpus)
+		snprintf(cpus, sizeof(cpus), ", %u CPU%s", report->host.cpus,
+			 text__plural(report->host.cpus));
+	if (report->host.page_bytes)
+		snprintf(pages, sizeof(pages), ", pages of %u KiB", report->host.page_bytes / 1024);
 	if (!text->err)
-		header_linef(text, "host", "%s%sLinux %s %s, %u CPU%s, pages of %u KiB", name,
-			     *name ? ", " : "", kernel, arch, report->host.cpus,
-			     text__plural(report->host.cpus), report->host.page_bytes / 1024);
+		header_linef(text, "host", "%s%sLinux %s %s%s%s", name, *name ? ", " : "", kernel,
+			     arch, cpus, pages);
 	free(name);
 	free(kernel);
 	free(arch);
@@ -223,7 +230,7 @@ void section__header(struct text *text, const struct report *report)
 
 	if (title && target) {
 		text__heading(text, title);
-		header_line(text, "target", target);
+		header_line(text, "target", *target ? target : "-");
 	}
 	free(version);
 	free(target);

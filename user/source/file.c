@@ -16,7 +16,7 @@ struct file {
 	struct reader *reader;
 	int fd;
 	bool ended;	  /* MT_KIND_END was delivered */
-	uint64_t last_ns; /* of all events: when the recording breaks off */
+	uint64_t last_ns; /* of all events: when the recording breaks off; 0: there were none */
 };
 
 static struct file *file__of(const struct source *source)
@@ -47,6 +47,21 @@ static int file__deliver(void *ctx, const void *data, size_t size)
 	return file->fn(file->ctx, data, size);
 }
 
+/* Cut off before its first record: the header at least says whose it was. */
+static int file__deliver_session(struct file *file)
+{
+	const struct mt_recording_header *header = reader__header(file->reader);
+	struct mt_session rec = {
+		.hdr = {.size_bytes = sizeof(rec), .kind = MT_KIND_SESSION},
+		.page_bytes = header->page_bytes,
+	};
+
+	memcpy(rec.host, header->host, sizeof(header->host));
+	memcpy(rec.kernel, header->kernel, sizeof(header->kernel));
+	memcpy(rec.arch, header->arch, sizeof(header->arch));
+	return file->fn(file->ctx, &rec, sizeof(rec));
+}
+
 static int file__deliver_end(struct file *file)
 {
 	struct mt_end rec = {
@@ -63,9 +78,11 @@ static int file__pump(struct source *source)
 	struct file *file = file__of(source);
 	int err = reader__next(file->reader, file__deliver, file);
 
-	if (!err && reader__state(file->reader) != READER_READING && !file->ended)
-		err = file__deliver_end(file);
-	return err;
+	if (err || reader__state(file->reader) == READER_READING || file->ended)
+		return err;
+	if (!file->last_ns)
+		err = file__deliver_session(file);
+	return err ?: file__deliver_end(file);
 }
 
 static int file__fd(struct source *source)
@@ -164,6 +181,11 @@ int file__open(const char *path, source_fn fn, void *ctx, struct error *error, s
 enum reader_state file__state(const struct source *source)
 {
 	return reader__state(file__of(source)->reader);
+}
+
+int file__error(const struct source *source)
+{
+	return reader__error(file__of(source)->reader);
 }
 
 uint64_t file__offset(const struct source *source)

@@ -13,8 +13,12 @@
  */
 int file__open(const char *path, source_fn fn, void *ctx, struct error *error, struct source **ret);
 
-/* How the file has ended, and how much of it was taken in; before that READER_READING. */
+/*
+ * How the file has ended, before that READER_READING; 0, or -errno of the read that failed; and how
+ * much of it was taken in.
+ */
 enum reader_state file__state(const struct source *source);
+int file__error(const struct source *source);
 uint64_t file__offset(const struct source *source);
 const struct mt_recording_header *file__header(const struct source *source);
 
