@@ -210,6 +210,7 @@ static void test_words(void **state)
 		{"-a --record", "--record needs a value"},
 		{"-a --record -", "--record -: 'memtrace record -o -' writes to a pipe"},
 		{"-a -q report x", "'report' goes before all options"},
+		{"-a --record x -o x", "-o and --record name the same file"},
 		{"replay x", "unexpected 'replay': a command to trace goes after --"},
 
 		{"record", "nothing to trace: name a process (-p PID), every process (-a) or a "
@@ -238,6 +239,7 @@ static void test_words(void **state)
 		{"report x -F csv", "-F: csv is what 'memtrace export' writes"},
 		{"report x -n -1", "-n: '-1' is not a number of rows"},
 		{"report x --bogus", "unknown option '--bogus'"},
+		{"report x -o x", "-o x would replace the recording"},
 
 		{"export", "export: name the recording"},
 		{"export x y", "unexpected 'y': export takes 1 recording"},
@@ -249,6 +251,7 @@ static void test_words(void **state)
 		{"diff x", "diff: name the recordings to compare"},
 		{"diff x y z", "unexpected 'z': diff takes 2 recordings"},
 		{"diff - -", "standard input is one recording, not two"},
+		{"diff x y -o y", "-o y would replace the recording"},
 		{"diff x y -v", "memtrace diff takes no -v"},
 		{"diff x y -F ndjson", "-F: ndjson is what 'memtrace export' writes"},
 	};

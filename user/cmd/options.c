@@ -264,6 +264,8 @@ static int check_keep(struct parse *parse)
 	if (!strcmp(opt->keep, "-") && opt->command)
 		return usage_error(parse,
 				   "-o -: the recording would mix with what the command prints");
+	if (opt->output && !strcmp(opt->output, opt->keep))
+		return usage_error(parse, "-o and --record name the same file");
 	return 0;
 }
 
@@ -276,6 +278,9 @@ static int check_files(struct parse *parse)
 				   verbs[opt->verb].nr_files == 1 ? "" : "s to compare");
 	if (opt->nr_files == 2 && !strcmp(opt->files[0], "-") && !strcmp(opt->files[1], "-"))
 		return usage_error(parse, "standard input is one recording, not two");
+	for (size_t i = 0; i < opt->nr_files; i++)
+		if (opt->output && !strcmp(opt->output, opt->files[i]))
+			return usage_error(parse, "-o %s would replace the recording", opt->output);
 	return 0;
 }
 

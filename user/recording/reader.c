@@ -77,16 +77,16 @@ static int header__check(const struct mt_recording_header *header, const char *n
 	if (memcmp(header->magic, MT_RECORDING_MAGIC, sizeof(header->magic)))
 		return error__set(error, EBADMSG, "%s is not a recording of memtrace", name);
 	if (header->byte_order == __builtin_bswap32(MT_RECORDING_BYTE_ORDER))
-		return error__set(error, ENOTSUP,
+		return error__set(error, EPROTONOSUPPORT,
 				  "%s was recorded on a machine of the other byte order; "
 				  "report it on one like that",
 				  name);
 	if (header->major != MT_RECORDING_MAJOR)
-		return error__set(error, ENOTSUP,
+		return error__set(error, EPROTONOSUPPORT,
 				  "%s has version %u.%u of the format, and this memtrace reads "
-				  "%u: use a %s one",
+				  "%u: use %s one",
 				  name, header->major, header->minor, MT_RECORDING_MAJOR,
-				  header->major > MT_RECORDING_MAJOR ? "newer" : "older");
+				  header->major > MT_RECORDING_MAJOR ? "a newer" : "an older");
 	if (header->byte_order != MT_RECORDING_BYTE_ORDER ||
 	    header->header_bytes < sizeof(*header) || header->header_bytes > IN_BYTES ||
 	    !memchr(header->host, 0, sizeof(header->host)) ||

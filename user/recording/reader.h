@@ -27,8 +27,8 @@ enum reader_state {
 };
 
 /*
- * Read the header from fd, which stays the caller's. -EBADMSG: not a recording; -ENOTSUP: one that
- * this program cannot read; -errno of read(); each with its text, which begins with name.
+ * Read the header from fd, which stays the caller's. -EBADMSG: not a recording;
+ * -EPROTONOSUPPORT: one that this program cannot read; -errno of read(); each with its text.
  */
 int reader__new(int fd, const char *name, struct error *error, struct reader **ret);
 void reader__free(struct reader *reader);
