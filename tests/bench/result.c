@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,16 +42,32 @@ struct spread spread__of(double *values, size_t nr)
 	};
 }
 
+struct spread spread__one(double value)
+{
+	return (struct spread){.q1 = value, .median = value, .q3 = value, .nr = 1};
+}
+
+uint64_t file__bytes(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		die(path);
+	return (uint64_t)st.st_size;
+}
+
 bool counts__read(const char *file, struct counts *counts)
 {
-	json_t *root = json_load_file(file, 0, NULL), *process;
+	json_t *root = json_load_file(file, 0, NULL), *loss, *process;
 	size_t i;
 
 	*counts = (struct counts){0};
 	if (!root)
 		return false;
-	counts->lost = (uint64_t)json_integer_value(
-		json_object_get(json_object_get(root, "loss"), "records"));
+	loss = json_object_get(root, "loss");
+	counts->lost = (uint64_t)json_integer_value(json_object_get(loss, "records"));
+	counts->records = (uint64_t)json_integer_value(json_object_get(loss, "delivered"));
+	counts->processes = json_array_size(json_object_get(root, "processes"));
 	json_array_foreach(json_object_get(root, "processes"), i, process)
 	{
 		counts->faults += (uint64_t)json_integer_value(
@@ -109,13 +126,12 @@ static void memory__read_fdinfo(pid_t pid, struct memory *memory)
 		closedir(dir);
 }
 
-void memory__read(pid_t pid, struct memory *memory)
+static void memory__read_status(pid_t pid, struct memory *memory)
 {
 	char path[64], line[256];
 	unsigned long long kib;
 	FILE *file;
 
-	*memory = (struct memory){0};
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	file = fopen(path, "r");
 	while (file && fgets(line, sizeof(line), file)) {
@@ -126,6 +142,20 @@ void memory__read(pid_t pid, struct memory *memory)
 	}
 	if (file)
 		fclose(file);
+}
+
+uint64_t memory__rss_bytes(pid_t pid)
+{
+	struct memory memory = {0};
+
+	memory__read_status(pid, &memory);
+	return memory.rss_bytes;
+}
+
+void memory__read(pid_t pid, struct memory *memory)
+{
+	*memory = (struct memory){0};
+	memory__read_status(pid, memory);
 	memory__read_smaps(pid, memory);
 	memory__read_fdinfo(pid, memory);
 }
@@ -133,8 +163,10 @@ void memory__read(pid_t pid, struct memory *memory)
 struct row *result__add(struct result *result, const char *key, const char *what, const char *unit,
 			struct spread value, double limit)
 {
-	struct row *row = &result->rows[result->nr++];
+	struct row *row = &result->rows[result->nr];
 
+	if (result->nr++ >= sizeof(result->rows) / sizeof(result->rows[0]))
+		give_up("more results than there is room for");
 	snprintf(row->key, sizeof(row->key), "%s", key);
 	snprintf(row->what, sizeof(row->what), "%s", what);
 	row->unit = unit;
@@ -147,6 +179,8 @@ void result__note(struct result *result, const char *format, ...)
 {
 	va_list args;
 
+	if (result->nr_notes >= sizeof(result->notes) / sizeof(result->notes[0]))
+		give_up("more notes than there is room for");
 	va_start(args, format);
 	vsnprintf(result->notes[result->nr_notes++], sizeof(result->notes[0]), format, args);
 	va_end(args);
@@ -154,7 +188,45 @@ void result__note(struct result *result, const char *format, ...)
 
 static bool row__met(const struct row *row)
 {
-	return row->limit < 0 || row->value.median <= row->limit;
+	if (row->limit < 0)
+		return true;
+	return row->at_least ? row->value.median >= row->limit : row->value.median <= row->limit;
+}
+
+struct cells {
+	char value[32];
+	char spread[48];
+	char limit[32];
+};
+
+static void row__format(const struct row *row, struct cells *cells)
+{
+	bool small = row->value.median < 10 && row->value.median > -10;
+	int digits = small && *row->unit ? 1 : 0; /* counts have no unit */
+
+	*cells = (struct cells){0};
+	snprintf(cells->value, sizeof(cells->value), "%.*f%s%s", digits, row->value.median,
+		 *row->unit ? " " : "", row->unit);
+	if (row->value.nr > 1)
+		snprintf(cells->spread, sizeof(cells->spread), "%.*f to %.*f", digits,
+			 row->value.q1, digits, row->value.q3);
+	if (row->limit >= 0)
+		snprintf(cells->limit, sizeof(cells->limit), "%s%g",
+			 row->at_least ? "at least " : "", row->limit);
+}
+
+/* x86's flag; other machines do not tell. */
+static bool is_virtual(void)
+{
+	FILE *file = fopen("/proc/cpuinfo", "r");
+	bool found = false;
+	char line[8192];
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = !strncmp(line, "flags", 5) && strstr(line, " hypervisor ");
+	if (file)
+		fclose(file);
+	return found;
 }
 
 static void describe_host(char *text, size_t size)
@@ -167,35 +239,56 @@ static void describe_host(char *text, size_t size)
 	uname(&uts);
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%d", &tm);
-	snprintf(text, size, "%s, Linux %s %s, %ld CPUs", date, uts.release, uts.machine,
-		 sysconf(_SC_NPROCESSORS_ONLN));
+	/* Without what the builder of the kernel has added to its version. */
+	snprintf(text, size, "%s, Linux %.*s %s, a %smachine with %ld CPUs", date,
+		 (int)strcspn(uts.release, "-+"), uts.release, uts.machine,
+		 is_virtual() ? "virtual " : "", sysconf(_SC_NPROCESSORS_ONLN));
 }
 
 bool result__print(const struct result *result, FILE *out)
 {
-	char host[256], value[32], spread[48], limit[32];
+	struct cells cells;
 	bool met = true;
+	char host[256];
 
 	describe_host(host, sizeof(host));
-	fprintf(out, "%s\n\n%-58s %12s  %-20s %s\n", host, "what", "median", "quartiles",
+	fprintf(out, "%s\n\n%-84s %12s  %-16s %s\n", host, "what", "median", "quartiles",
 		"promised");
 	for (size_t i = 0; i < result->nr; i++) {
 		const struct row *row = &result->rows[i];
-		bool small = row->value.median < 10 && row->value.median > -10;
-		int digits = small && *row->unit ? 1 : 0; /* counts have no unit */
 
-		snprintf(value, sizeof(value), "%.*f %s", digits, row->value.median, row->unit);
-		snprintf(spread, sizeof(spread), "%.*f to %.*f", digits, row->value.q1, digits,
-			 row->value.q3);
-		snprintf(limit, sizeof(limit), "%g: %s", row->limit,
-			 row__met(row) ? "met" : "NOT MET");
-		fprintf(out, "%-58s %12s  %-20s %s\n", row->what, value,
-			row->value.nr > 1 ? spread : "", row->limit < 0 ? "" : limit);
+		row__format(row, &cells);
+		fprintf(out, "%-84s %12s  %-16s %s%s\n", row->what, cells.value, cells.spread,
+			cells.limit,
+			!*cells.limit	? ""
+			: row__met(row) ? ": met"
+					: ": NOT MET");
 		met &= row__met(row);
 	}
 	for (size_t i = 0; i < result->nr_notes; i++)
 		fprintf(out, "%s%s\n", i ? "" : "\n", result->notes[i]);
 	return met;
+}
+
+int result__write_markdown(const struct result *result, const char *path)
+{
+	FILE *out = fopen(path, "w");
+	struct cells cells;
+	char host[256];
+
+	if (!out)
+		return -1;
+	describe_host(host, sizeof(host));
+	fprintf(out, "%s:\n\n| what | median | quartiles | promised |\n| --- | --- | --- | --- |\n",
+		host);
+	for (size_t i = 0; i < result->nr; i++) {
+		row__format(&result->rows[i], &cells);
+		fprintf(out, "| %s | %s | %s | %s |\n", result->rows[i].what, cells.value,
+			cells.spread, cells.limit);
+	}
+	for (size_t i = 0; i < result->nr_notes; i++)
+		fprintf(out, "%s- %s\n", i ? "" : "\n", result->notes[i]);
+	return fclose(out);
 }
 
 int result__write_json(const struct result *result, const char *path)
@@ -210,11 +303,12 @@ int result__write_json(const struct result *result, const char *path)
 
 		json_array_append_new(
 			rows,
-			json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:i, s:o, s:o}", "key", row->key,
-				  "what", row->what, "unit", row->unit, "median", row->value.median,
-				  "q1", row->value.q1, "q3", row->value.q3, "samples",
-				  (int)row->value.nr, "limit",
-				  row->limit < 0 ? json_null() : json_real(row->limit), "met",
+			json_pack("{s:s, s:s, s:s, s:f, s:f, s:f, s:i, s:o, s:b, s:o}", "key",
+				  row->key, "what", row->what, "unit", row->unit, "median",
+				  row->value.median, "q1", row->value.q1, "q3", row->value.q3,
+				  "samples", (int)row->value.nr, "limit",
+				  row->limit < 0 ? json_null() : json_real(row->limit), "at_least",
+				  row->at_least, "met",
 				  row->limit < 0 ? json_null() : json_boolean(row__met(row))));
 	}
 	for (size_t i = 0; i < result->nr_notes; i++)

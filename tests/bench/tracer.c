@@ -29,10 +29,14 @@ static const struct {
 } tracers[NR_TRACERS] = {
 	[TRACER_MEMTRACE_TARGET] = {NULL, "memtrace", false, false, "tracing"},
 	[TRACER_MEMTRACE_OTHER] = {NULL, "memtrace of another process", false, false, "tracing"},
-	[TRACER_PERF_STAT] = {"perf", "perf stat -e page-faults", true, false, NULL},
-	[TRACER_PERF_RECORD] = {"perf", "perf record -e page-faults -c 1", true, false, NULL},
-	[TRACER_BPFTRACE] = {"bpftrace", "bpftrace software:page-faults:1, count()", false, true,
-			     "@n: "},
+	[TRACER_PERF_STAT] = {"perf", "`perf stat -e page-faults -p` (a count)", true, false, NULL},
+	[TRACER_PERF_RECORD] = {"perf", "`perf record -e page-faults -c 1 -p`", true, false, NULL},
+	[TRACER_BPFTRACE] = {"bpftrace", "`bpftrace`, `software:page-faults:1`, `count()`", false,
+			     true, "@n: "},
+	[TRACER_MEMTRACE_SILENT] = {NULL, "memtrace -i 0", false, false, "tracing"},
+	[TRACER_RECORD] = {NULL, "memtrace record", false, false, "recording"},
+	[TRACER_RECORD_TOO] = {NULL, "memtrace --record", false, false, "tracing"},
+	[TRACER_RECORD_ALL] = {NULL, "memtrace record -a", false, false, "recording"},
 };
 
 const char *tracer__name(enum tracer_kind kind)
@@ -40,31 +44,59 @@ const char *tracer__name(enum tracer_kind kind)
 	return tracers[kind].name;
 }
 
-bool tracer__installed(enum tracer_kind kind)
+bool program__installed(const char *program)
 {
 	char path[512], *dirs, *dir, *rest = NULL;
 	bool found = false;
 
-	if (!tracers[kind].program)
-		return access(memtrace_path, X_OK) == 0;
 	dirs = strdup(getenv("PATH") ?: "/usr/bin");
 	for (dir = dirs; !found && (dir = strtok_r(dir, ":", &rest)); dir = NULL) {
-		snprintf(path, sizeof(path), "%s/%s", dir, tracers[kind].program);
+		snprintf(path, sizeof(path), "%s/%s", dir, program);
 		found = access(path, X_OK) == 0;
 	}
 	free(dirs);
 	return found;
 }
 
-static void exec_tracer(enum tracer_kind kind, const char *pids, const char *file)
+bool tracer__installed(enum tracer_kind kind)
 {
+	if (tracers[kind].program)
+		return program__installed(tracers[kind].program);
+	return access(memtrace_path, X_OK) == 0;
+}
+
+static void exec_memtrace(enum tracer_kind kind, const char *pids, const struct tracer *tracer)
+{
+	const char *file = tracer->file;
+
+	switch (kind) {
+	case TRACER_MEMTRACE_SILENT:
+		execl(memtrace_path, memtrace_path, "-i", "0", "-p", pids, "-F", "json", "-o", file,
+		      NULL);
+		break;
+	case TRACER_RECORD_TOO:
+		execl(memtrace_path, memtrace_path, "-i", "0", "-p", pids, "-F", "json", "-o", file,
+		      "--record", tracer->kept, NULL);
+		break;
+	case TRACER_RECORD:
+		execl(memtrace_path, memtrace_path, "record", "-p", pids, "-o", file, "--force",
+		      NULL);
+		break;
+	case TRACER_RECORD_ALL:
+		execl(memtrace_path, memtrace_path, "record", "-a", "-o", file, "--force", NULL);
+		break;
+	default:
+		execl(memtrace_path, memtrace_path, "-p", pids, "-F", "json", "-o", file, NULL);
+		break;
+	}
+}
+
+static void exec_tracer(enum tracer_kind kind, const char *pids, const struct tracer *tracer)
+{
+	const char *file = tracer->file;
 	char script[256];
 
 	switch (kind) {
-	case TRACER_MEMTRACE_TARGET:
-	case TRACER_MEMTRACE_OTHER:
-		execl(memtrace_path, memtrace_path, "-p", pids, "-F", "json", "-o", file, NULL);
-		break;
 	case TRACER_PERF_STAT:
 		execlp("perf", "perf", "stat", "-e", "page-faults", "-p", pids, "-D", "-1",
 		       "--control", "fd:10,11", "-o", file, NULL);
@@ -80,14 +112,15 @@ static void exec_tracer(enum tracer_kind kind, const char *pids, const char *fil
 			 pids);
 		execlp("bpftrace", "bpftrace", "-B", "line", "-e", script, NULL);
 		break;
-	case NR_TRACERS:
+	default:
+		exec_memtrace(kind, pids, tracer);
 		break;
 	}
 	_exit(127);
 }
 
-static void child(enum tracer_kind kind, const char *pids, const char *file, int says, int control,
-		  int ack)
+static void child(enum tracer_kind kind, const char *pids, const struct tracer *tracer, int says,
+		  int control, int ack)
 {
 	int null = open("/dev/null", O_RDWR);
 
@@ -99,7 +132,7 @@ static void child(enum tracer_kind kind, const char *pids, const char *file, int
 		dup2(control, CONTROL_FD);
 		dup2(ack, ACK_FD);
 	}
-	exec_tracer(kind, pids, file);
+	exec_tracer(kind, pids, tracer);
 }
 
 /* Read lines until one has the word and, after it, something other than 0. */
@@ -140,6 +173,8 @@ bool tracer__start(struct tracer *tracer, enum tracer_kind kind, const pid_t *pi
 	*tracer = (struct tracer){.out = -1, .control = -1, .ack = -1};
 	strcpy(tracer->file, "/tmp/memtrace-bench.XXXXXX");
 	close(mkstemp(tracer->file));
+	if (kind == TRACER_RECORD_TOO)
+		snprintf(tracer->kept, sizeof(tracer->kept), "%s.mtr", tracer->file);
 	for (size_t i = 0; i < nr; i++)
 		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%d", i ? "," : "",
 			 pids[i]);
@@ -148,7 +183,7 @@ bool tracer__start(struct tracer *tracer, enum tracer_kind kind, const pid_t *pi
 	/* As a shell starts it: memtrace's memory is then its own from the beginning. */
 	tracer->pid = fork();
 	if (!tracer->pid)
-		child(kind, list, tracer->file, says[1], control[0], ack[1]);
+		child(kind, list, tracer, says[1], control[0], ack[1]);
 	close(says[1]);
 	close(control[0]);
 	close(ack[1]);
@@ -156,6 +191,14 @@ bool tracer__start(struct tracer *tracer, enum tracer_kind kind, const pid_t *pi
 	tracer->control = control[1];
 	tracer->ack = ack[0];
 	return wait_attached(tracer, kind);
+}
+
+static void usage__of(struct usage *usage, const struct rusage *ru, int status)
+{
+	usage->status = status;
+	usage->peak_rss_bytes = (uint64_t)ru->ru_maxrss << 10;
+	usage->cpu_s = (double)(ru->ru_utime.tv_sec + ru->ru_stime.tv_sec) +
+		       (double)(ru->ru_utime.tv_usec + ru->ru_stime.tv_usec) / 1e6;
 }
 
 void tracer__stop(struct tracer *tracer, struct usage *usage)
@@ -171,15 +214,57 @@ void tracer__stop(struct tracer *tracer, struct usage *usage)
 			die("wait4");
 	close(tracer->control);
 	close(tracer->ack);
-	if (!usage)
-		return;
-	usage->status = status;
-	usage->peak_rss_bytes = (uint64_t)ru.ru_maxrss << 10;
-	usage->cpu_s = (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-		       (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
+	if (usage)
+		usage__of(usage, &ru, status);
 }
 
 void tracer__remove(struct tracer *tracer)
 {
 	unlink(tracer->file);
+	if (*tracer->kept)
+		unlink(tracer->kept);
+}
+
+void command__run(const char *const *argv, int cpu, const char *out, struct usage *usage)
+{
+	uint64_t start = now_ns();
+	struct rusage ru;
+	int status, fd;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fd = open(out ?: "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+		dup2(fd, STDOUT_FILENO);
+		dup2(fd, STDERR_FILENO);
+		if (cpu >= 0 && pin(cpu))
+			_exit(126);
+		execvp(argv[0], (char *const *)argv);
+		_exit(127);
+	}
+	while (wait4(pid, &status, 0, &ru) < 0)
+		if (errno != EINTR)
+			die("wait4");
+	usage__of(usage, &ru, status);
+	usage->wall_s = (double)(now_ns() - start) / 1e9;
+}
+
+bool counts__replay(const char *recording, struct counts *counts)
+{
+	const char *argv[] = {memtrace_path, "report", recording, "-F", "json", "-o", NULL, NULL};
+	struct usage usage;
+	char report[96];
+	bool done;
+
+	snprintf(report, sizeof(report), "%s.json", recording);
+	argv[6] = report;
+	command__run(argv, -1, NULL, &usage);
+	done = !usage.status && counts__read(report, counts);
+	unlink(report);
+	return done;
 }

@@ -34,6 +34,13 @@ uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
 }
 
+void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+	nanosleep(&ts, NULL);
+}
+
 /* The thread's own time: what others do on its CPU is no part of it. */
 static uint64_t own_ns(void)
 {
@@ -80,6 +87,17 @@ static void timed_slice(struct worker_shared *shared, char *map)
 	}
 }
 
+/* Some 100,000 faults a second. */
+#define PACED_SLICES 10
+#define PACED_MS 90
+
+static void paced_slices(struct worker_shared *shared, char *map)
+{
+	for (int i = 0; i < PACED_SLICES; i++)
+		fault_slice(shared, map, true);
+	sleep_ms(PACED_MS);
+}
+
 _Noreturn static void worker__run(struct worker_shared *shared, enum worker_kind kind)
 {
 	char *map = mmap(NULL, SLICE_PAGES * PAGE_BYTES, PROT_READ | PROT_WRITE,
@@ -93,6 +111,8 @@ _Noreturn static void worker__run(struct worker_shared *shared, enum worker_kind
 			pause();
 		else if (kind == WORKER_TIMED)
 			timed_slice(shared, map);
+		else if (kind == WORKER_PACED)
+			paced_slices(shared, map);
 		else
 			fault_slice(shared, map, kind == WORKER_WRITE);
 		atomic_fetch_add(&shared->slices, 1);
@@ -100,14 +120,13 @@ _Noreturn static void worker__run(struct worker_shared *shared, enum worker_kind
 	_exit(0);
 }
 
-static void pin(int cpu)
+int pin(int cpu)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		_exit(1);
+	return sched_setaffinity(0, sizeof(set), &set);
 }
 
 void worker__start(struct worker *worker, enum worker_kind kind, int cpu)
@@ -123,8 +142,8 @@ void worker__start(struct worker *worker, enum worker_kind kind, int cpu)
 	if (worker->pid)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (cpu >= 0)
-		pin(cpu);
+	if (cpu >= 0 && pin(cpu))
+		_exit(1);
 	worker__run(worker->shared, kind);
 }
 
@@ -147,13 +166,6 @@ uint64_t worker__faults_since(const struct worker *worker, uint64_t before)
 
 	/* The first slice may have begun earlier. */
 	return since > SLICE_PAGES ? since - SLICE_PAGES : 0;
-}
-
-static void sleep_ms(unsigned int ms)
-{
-	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
-	nanosleep(&ts, NULL);
 }
 
 struct window worker__measure(struct worker *worker, unsigned int length_ms)
