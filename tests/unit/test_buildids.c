@@ -193,6 +193,33 @@ static void test_out_of_reach(void **state)
 	buildids__release(&ids);
 }
 
+/* Who compiles all day long maps new files all day long: memory is bounded, and goes on. */
+static void test_files_are_bounded(void **state)
+{
+	const unsigned int nr = 10000;
+	struct mt_mapping mapping, other;
+	struct buildids ids = {};
+	struct seen seen = {};
+
+	(void)state;
+	own_mapping(&mapping);
+	other = mapping;
+	for (unsigned int i = 1; i <= nr; i++) {
+		other.ino = mapping.ino + i;
+		buildids__note(&ids, &other.hdr);
+		if (i % 1000 == 0)
+			assert_int_equal(buildids__read(&ids, i, take, &seen), 0);
+	}
+	assert_int_equal(seen.nr, nr);
+	/* The latest are known, the first are not. */
+	buildids__note(&ids, &other.hdr);
+	assert_int_equal(ids.waiting.nr, 0);
+	other.ino = mapping.ino + 1;
+	buildids__note(&ids, &other.hdr);
+	assert_int_equal(ids.waiting.nr, 1);
+	buildids__release(&ids);
+}
+
 /* A path leads to another file by now, or to one that is not to be opened. */
 static void test_other_file_by_that_name(void **state)
 {
@@ -220,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_broken_files),
 		cmocka_unit_test(test_each_file_once),
 		cmocka_unit_test(test_out_of_reach),
+		cmocka_unit_test(test_files_are_bounded),
 		cmocka_unit_test(test_other_file_by_that_name),
 	};
 

@@ -267,13 +267,40 @@ static void test_busy_processes_stay_listed(void **state)
 	assert_true(proc->ended && proc->retired);
 }
 
+/* Where no report will be, those that live are all there is, with or without ticks. */
+static void test_the_ended_are_forgotten(void **state)
+{
+	const uint32_t lasting = 5000, lives = 20000;
+	struct feed *feed = *state;
+	struct model *model = feed->model;
+
+	model->forgets_ended = true;
+	feed__fork(feed, PID, lasting, lasting, 0, FLT(0, 0));
+	for (uint32_t i = 0; i < lives; i++) {
+		live_shortly(feed, i);
+		if (model->nr_processes > 70 || model->current.nr > 70 ||
+		    HASH_COUNT(model->by_pid) > 70)
+			fail_msg("life %u: %zu listed, %zu current, %u pids", i,
+				 model->nr_processes, model->current.nr, HASH_COUNT(model->by_pid));
+	}
+	feed__tick(feed, MT_KIND_TICK, model->session.start_ns + SEC);
+	feed__tick(feed, MT_KIND_TICK, model->session.start_ns + 2 *SEC);
+	assert_int_equal(model->nr_processes, 2);
+	assert_int_equal(model->folded.processes, lives);
+	assert_ptr_equal(model->first, feed__proc(feed));
+	assert_ptr_equal(model->first->next, feed__process_of(feed, lasting));
+	/* And are still followed. */
+	feed__fault_of(feed, lasting, lasting, HEAP, 0, FLT(0, 0), 0);
+	assert_int_equal(feed__process_of(feed, lasting)->faults.by_region[REGION_HEAP], 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, feed__setup, feed__teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_places_are_bounded),	       TEST(test_report_lists_the_sum),
 		TEST(test_pending_fault_is_summed),    TEST(test_processes_between_two_ticks),
-		TEST(test_busy_processes_stay_listed),
+		TEST(test_busy_processes_stay_listed), TEST(test_the_ended_are_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

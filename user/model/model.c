@@ -269,8 +269,17 @@ static int take_exec(struct model *model, const struct event *ev)
 	return process__set_exe(subject.proc, ev->exec->path);
 }
 
-/* So many processes that ended may wait for the tick. */
+/* So many processes that ended may wait for the tick; where there will be no lines, so many. */
 #define MAX_ENDED_WAITING 1024
+#define MAX_ENDED_UNWANTED 64
+
+/* Looking through all for those that ended must be worth it. */
+static bool model__has_many_ended(const struct model *model)
+{
+	size_t max = model->forgets_ended ? MAX_ENDED_UNWANTED : MAX_ENDED_WAITING;
+
+	return model->nr_ended >= max && model->nr_ended >= model->current.nr / 4;
+}
 
 static int take_exit(struct model *model, const struct event *ev)
 {
@@ -299,9 +308,8 @@ static int take_exit(struct model *model, const struct event *ev)
 		proc->heap.peak_rss_bytes = ev->exit->max_rss_bytes;
 	else if (ev->exit->max_rss_bytes)
 		proc->heap.peak_rss_bytes = proc->heap.max_sample_bytes;
-	if (++model->nr_ended < MAX_ENDED_WAITING)
-		return 0;
-	return model__drop_ended(model, ev->time_ns);
+	model->nr_ended++;
+	return model__has_many_ended(model) ? model__drop_ended(model, ev->time_ns) : 0;
 }
 
 static int take_signal(struct model *model, const struct event *ev)

@@ -13,8 +13,11 @@
 #include "base/cleanup.h"
 #include "source/buildids.h"
 
-/* Programs that write and run code all day long shall not fill our memory. */
-#define MAX_FILES 65536
+/*
+ * Of systems that write and run programs all day long we remember so many files; of one that was
+ * forgotten and is mapped again the build-id is told again.
+ */
+#define MAX_FILES 8192
 /* Notes are small; a file may claim what it likes. */
 #define MAX_NOTES_BYTES 65536
 
@@ -24,12 +27,18 @@ struct file_key {
 	uint32_t dev_minor;
 };
 
+/* A file that was noted. */
+struct known_file {
+	struct file_key key;
+	UT_hash_handle hh;
+};
+
+/* And has not been looked at yet. */
 struct buildid_file {
 	struct file_key key;
 	uint32_t tgid; /* has it mapped from start to end */
 	uint64_t start;
 	uint64_t end;
-	UT_hash_handle hh;
 	char name[MT_PATH_BYTES];
 };
 
@@ -59,23 +68,33 @@ static bool mapping__of(const struct mt_record *record, struct buildid_file *fil
 	return false;
 }
 
+static void buildids__forget(struct buildids *ids, struct known_file *known)
+{
+	HASH_DELETE(hh, ids->known, known);
+	free(known);
+}
+
 void buildids__note(struct buildids *ids, const struct mt_record *record)
 {
-	struct buildid_file file, *known, **slot;
+	struct buildid_file file, *slot;
+	struct known_file *known;
 
-	if (!mapping__of(record, &file) || HASH_COUNT(ids->known) >= MAX_FILES)
+	if (!mapping__of(record, &file) || ids->waiting.nr >= MAX_FILES)
 		return;
 	HASH_FIND(hh, ids->known, &file.key, sizeof(file.key), known);
 	if (known)
 		return;
+	/* uthash's head is the oldest. */
+	if (HASH_COUNT(ids->known) >= MAX_FILES)
+		buildids__forget(ids, ids->known);
 	known = malloc(sizeof(*known));
 	slot = known ? array__push(&ids->waiting) : NULL;
 	if (!slot) {
 		free(known);
 		return;
 	}
-	*known = file;
-	*slot = known;
+	*slot = file;
+	known->key = file.key;
 	HASH_ADD(hh, ids->known, key, sizeof(known->key), known);
 }
 
@@ -170,15 +189,17 @@ int buildids__read(struct buildids *ids, uint64_t time_ns, source_fn fn, void *c
 	int err = 0;
 
 	for (size_t i = 0; i < ids->waiting.nr; i++) {
-		struct buildid_file *file = ids->waiting.items[i];
+		const struct buildid_file *file = &ids->waiting.items[i];
 		int fd __closefd = file__open_mapped(file);
+		struct known_file *known;
 
-		if (fd < 0) {
-			HASH_DELETE(hh, ids->known, file);
-			free(file);
-		} else if (!err) {
-			err = file__deliver(file, fd, time_ns, fn, ctx);
+		if (fd >= 0) {
+			err = err ?: file__deliver(file, fd, time_ns, fn, ctx);
+			continue;
 		}
+		HASH_FIND(hh, ids->known, &file->key, sizeof(file->key), known);
+		if (known)
+			buildids__forget(ids, known);
 	}
 	ids->waiting.nr = 0;
 	return err;
@@ -186,11 +207,9 @@ int buildids__read(struct buildids *ids, uint64_t time_ns, source_fn fn, void *c
 
 void buildids__release(struct buildids *ids)
 {
-	struct buildid_file *file, *next;
+	struct known_file *file, *next;
 
-	HASH_ITER (hh, ids->known, file, next) {
-		HASH_DELETE(hh, ids->known, file);
-		free(file);
-	}
+	HASH_ITER (hh, ids->known, file, next)
+		buildids__forget(ids, file);
 	array__free(&ids->waiting);
 }

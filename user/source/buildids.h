@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The build-ids of the files that the traced processes have mapped executable: whoever reads a
- * recording on another machine finds the symbols by them. A file is looked at once.
+ * recording on another machine finds the symbols by them. A file is looked at once, or again after
+ * thousands of others.
  */
 #ifndef MEMTRACE_BUILDIDS_H
 #define MEMTRACE_BUILDIDS_H
@@ -13,11 +14,12 @@
 #include "source/source.h"
 
 struct buildid_file;
+struct known_file;
 
 struct buildids {
-	struct buildid_file *known; /* by device and inode */
+	struct known_file *known; /* by device and inode */
 	struct {
-		struct buildid_file **items; /* of known: not looked at yet */
+		struct buildid_file *items; /* of them: not looked at yet */
 		size_t nr, cap;
 	} waiting;
 };
