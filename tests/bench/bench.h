@@ -49,6 +49,7 @@ enum worker_kind {
 	WORKER_WRITE, /* writes to fresh pages, nothing else */
 	WORKER_READ,  /* reads fresh pages: the zero page, the shortest faults there are */
 	WORKER_PACED, /* writes to fresh pages, some 100,000 a second */
+	WORKER_CHURN, /* a thread after another maps, touches, unmaps, ends */
 };
 
 /* cpu: run on this one only; -1: anywhere. Ends the program on failure. */
@@ -199,6 +200,9 @@ struct workload {
 
 extern const struct workload workloads[];
 extern const size_t nr_workloads;
+
+/* One thread after another, each a mapping of its own, for ever. */
+_Noreturn void churn(void);
 
 /* What is measured: each adds its rows. */
 void measure_faults(const struct config *config, struct result *result);

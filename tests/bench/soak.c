@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The memory of a recorder of the whole system over a long time, while a compiler runs, processes
- * come and go as fast as a shell starts them, and one faults.
+ * come and go as fast as a shell starts them, new programs are installed and run, one process
+ * faults, and one lives long and has a new thread and a new mapping every few milliseconds.
  */
 #include "bench.h"
 
@@ -19,7 +20,7 @@ struct load {
 	pid_t pid; /* of a group of its own */
 };
 
-static void load__start(struct load *load, const char *script)
+static void load__start(struct load *load, const char *script, const char *directory)
 {
 	fflush(NULL);
 	load->pid = fork();
@@ -29,7 +30,7 @@ static void load__start(struct load *load, const char *script)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
-	execl("/bin/sh", "sh", "-c", script, NULL);
+	execl("/bin/sh", "sh", "-c", script, directory, NULL);
 	die("sh");
 }
 
@@ -43,9 +44,13 @@ static const char *const scripts[] = {
 	"while :; do ${CC:-cc} -std=gnu17 -D_GNU_SOURCE -O2 -g -c tests/bench/result.c "
 	"-o /dev/null; done",
 	"while :; do /bin/true; done",
+	"i=0; while :; do i=$((i + 1)); cp /bin/true \"$0/$i\"; \"$0/$i\"; "
+	"rm -f \"$0/$((i - 1000))\"; sleep 0.1; done",
 };
 
 #define NR_LOADS (sizeof(scripts) / sizeof(scripts[0]))
+
+#define NR_WORKERS 2
 
 struct soak {
 	struct tracer tracer;
@@ -76,20 +81,29 @@ static bool watch(const struct config *config, struct soak *soak)
 
 static void soak__record(const struct config *config, struct soak *soak)
 {
+	static const enum worker_kind kinds[NR_WORKERS] = {WORKER_PACED, WORKER_CHURN};
+	char directory[] = "/tmp/memtrace-bench.XXXXXX";
+	const char *const remove[] = {"rm", "-rf", directory, NULL};
+	struct worker workers[NR_WORKERS];
 	struct load loads[NR_LOADS];
-	struct worker worker;
+	struct usage usage;
 	bool whole;
 
-	worker__start(&worker, WORKER_PACED, -1);
+	if (!mkdtemp(directory))
+		die("mkdtemp");
+	for (size_t i = 0; i < NR_WORKERS; i++)
+		worker__start(&workers[i], kinds[i], -1);
 	for (size_t i = 0; i < NR_LOADS; i++)
-		load__start(&loads[i], scripts[i]);
+		load__start(&loads[i], scripts[i], directory);
 	if (!tracer__start(&soak->tracer, TRACER_RECORD_ALL, NULL, 0))
 		give_up("%s did not start", tracer__name(TRACER_RECORD_ALL));
 	whole = watch(config, soak);
 	tracer__stop(&soak->tracer, &soak->usage);
 	for (size_t i = 0; i < NR_LOADS; i++)
 		load__stop(&loads[i]);
-	worker__stop(&worker);
+	for (size_t i = 0; i < NR_WORKERS; i++)
+		worker__stop(&workers[i]);
+	command__run(remove, -1, NULL, &usage);
 	if (!whole || soak->usage.status)
 		give_up("the recorder ended after %u s, status %#x", soak->nr, soak->usage.status);
 	soak->file_bytes = file__bytes(soak->tracer.file);
@@ -121,8 +135,9 @@ static void soak__report(const struct config *config, struct soak *soak, struct 
 	result__add(result, "soak_lost", "records lost meanwhile", "",
 		    spread__one((double)soak->counts.lost), 0);
 	result__note(result,
-		     "Meanwhile a compiler ran, a shell started programs one after another, and a "
-		     "process made 100,000 faults a second: %llu records, %.1f MiB, %.0f%% of a "
+		     "Meanwhile a compiler ran, a shell started programs one after another, new "
+		     "programs were installed and run, a process made 100,000 faults a second, and "
+		     "one a thread and a mapping every few ms: %llu records, %.1f MiB, %.0f%% of a "
 		     "CPU.",
 		     (unsigned long long)soak->counts.records, (double)soak->file_bytes / MIB,
 		     100 * soak->usage.cpu_s / config->soak_s);

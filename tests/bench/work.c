@@ -106,6 +106,18 @@ static void *run_mixer(void *arg)
 	return NULL;
 }
 
+void churn(void)
+{
+	struct mixer mixer = {.state = 88172645463325252ULL, .nr_faults = 1};
+
+	for (;;) {
+		if (pthread_create(&mixer.thread, NULL, run_mixer, &mixer))
+			die("pthread_create");
+		pthread_join(mixer.thread, NULL);
+		sleep_ms(5);
+	}
+}
+
 #define MIX_PROCESSES 4
 #define MIX_THREADS 4
 

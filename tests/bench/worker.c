@@ -113,6 +113,8 @@ _Noreturn static void worker__run(struct worker_shared *shared, enum worker_kind
 			timed_slice(shared, map);
 		else if (kind == WORKER_PACED)
 			paced_slices(shared, map);
+		else if (kind == WORKER_CHURN)
+			churn();
 		else
 			fault_slice(shared, map, kind == WORKER_WRITE);
 		atomic_fetch_add(&shared->slices, 1);
