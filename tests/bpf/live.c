@@ -204,6 +204,15 @@ struct live_process *live__start_memtrace(struct live *live, const char *options
 	return live__start(live, argv);
 }
 
+struct live_process *live__start_shell(struct live *live, const char *script)
+{
+	char text[8192];
+	char *const argv[] = {"/bin/sh", "-c", text, NULL};
+
+	snprintf(text, sizeof(text), "memtrace() { %s \"$@\"; }\n%s", live__memtrace(), script);
+	return live__start(live, argv);
+}
+
 struct live_process *live__start_workload(struct live *live, const char *words)
 {
 	size_t name_len = strcspn(words, " ");
@@ -305,7 +314,8 @@ void live__await_tracing(struct live_process *memtrace)
 	const char *line;
 
 	while ((line = live__read_line(memtrace, true)))
-		if (!strncmp(line, "memtrace: tracing", strlen("memtrace: tracing")))
+		if (!strncmp(line, "memtrace: tracing", strlen("memtrace: tracing")) ||
+		    !strncmp(line, "memtrace: recording", strlen("memtrace: recording")))
 			return;
 	fail_msg("memtrace ended before it traced: %s", live__err(memtrace));
 }

@@ -59,6 +59,8 @@ struct live_process *live__start(struct live *live, char *const argv[]);
 /* A command in words separated by spaces. A first word without '/' is a workload. */
 struct live_process *live__start_words(struct live *live, const char *words);
 struct live_process *live__start_memtrace(struct live *live, const char *options);
+/* A script of sh, in which "memtrace" is the binary under test. */
+struct live_process *live__start_shell(struct live *live, const char *script);
 /* Starts a workload with --wait and reads its ready line. */
 struct live_process *live__start_workload(struct live *live, const char *words);
 

@@ -65,15 +65,22 @@ static int keep__open_temporary(struct keep *keep)
 	return -errno;
 }
 
-/* A pipe, or a device that is no disk. */
-static int keep__open_in_place(struct keep *keep, struct error *error)
+/* Not a disk, nor what has taken the place of a pipe meanwhile. A directory open() refuses. */
+static bool is_for_streams(const struct stat *st)
 {
-	struct stat st;
+	return S_ISFIFO(st->st_mode) || S_ISCHR(st->st_mode) || S_ISDIR(st->st_mode);
+}
 
-	keep->fd = open(keep->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (keep->fd < 0 || fstat(keep->fd, &st))
-		return keep__fail(keep, -errno, error);
-	if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+static int keep__open_in_place(struct keep *keep, const struct stat *st, struct error *error)
+{
+	struct stat opened = *st;
+
+	if (is_for_streams(st)) {
+		keep->fd = open(keep->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		if (keep->fd < 0 || fstat(keep->fd, &opened))
+			return keep__fail(keep, -errno, error);
+	}
+	if (!is_for_streams(&opened))
 		return error__set(error, EINVAL, "%s is neither a file nor a pipe", keep->path);
 	return refuse_terminal(keep->fd, error);
 }
@@ -94,7 +101,7 @@ static int keep__open_existing(struct keep *keep, bool force, struct error *erro
 				  "%s is a symbolic link: name the file that it stands for",
 				  keep->path);
 	if (!S_ISREG(st.st_mode))
-		return keep__open_in_place(keep, error);
+		return keep__open_in_place(keep, &st, error);
 	if (!force)
 		return error__set(error, EEXIST, "%s exists already; --force replaces it",
 				  keep->path);
@@ -152,16 +159,29 @@ int keep__begin(struct keep *keep, struct error *error)
 	return 0;
 }
 
-int keep__commit(struct keep *keep, struct error *error)
+static int keep__put_in_place(struct keep *keep)
 {
-	keep->created = false;
-	if (!keep->temporary)
-		return 0;
 	if (rename(keep->temporary, keep->path))
-		return keep__fail(keep, -errno, error);
+		return -errno;
 	free(keep->temporary);
 	keep->temporary = NULL;
 	keep__sync_directory(keep);
+	return 0;
+}
+
+int keep__commit(struct keep *keep, struct error *error)
+{
+	int err;
+
+	if (!keep->writer)
+		return 0;
+	/* What was traced and how is in the file at once, whatever becomes of the rest. */
+	err = writer__flush(keep->writer);
+	if (!err && keep->temporary)
+		err = keep__put_in_place(keep);
+	if (err)
+		return keep__fail(keep, err, error);
+	keep->created = false;
 	return 0;
 }
 

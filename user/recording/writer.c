@@ -219,7 +219,7 @@ int writer__new(int fd, struct writer **ret)
 }
 
 /* Waits where the disk is too far behind. */
-static int writer__hand_over(struct writer *writer)
+int writer__flush(struct writer *writer)
 {
 	struct block *block = writer->filling;
 	int err;
@@ -280,13 +280,13 @@ int writer__push(struct writer *writer, const void *data, size_t size)
 	if (due)
 		writer->handed_over_ns = record->time_ns;
 	if (due || BLOCK_BYTES - writer->filling->used < RECORD_MAX_BYTES)
-		return writer__hand_over(writer);
+		return writer__flush(writer);
 	return 0;
 }
 
 int writer__finish(struct writer *writer, uint64_t *ret_bytes)
 {
-	writer__hand_over(writer);
+	writer__flush(writer);
 	pthread_mutex_lock(&writer->lock);
 	writer->ending = true;
 	pthread_cond_broadcast(&writer->changed);

@@ -22,6 +22,9 @@ int writer__new(int fd, struct writer **ret);
 /* Take a copy of a record. 0, -ENOMEM, or -errno of a write that has failed meanwhile. */
 int writer__push(struct writer *writer, const void *record, size_t size);
 
+/* Have what was pushed so far written, without waiting for more or for that. 0, or as above. */
+int writer__flush(struct writer *writer);
+
 /*
  * Write what waits and end the thread: 0, or the first error of all. Of a file it leaves no half
  * frame then. *ret_bytes: the file's size so far.
