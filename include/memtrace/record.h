@@ -213,6 +213,7 @@ struct mt_mapping {
 };
 
 /* MT_KIND_SESSION: tracing begins; time_ns is the zero of all relative times. */
+#define MT_SESSION_COMMAND 0x1 /* the target is a command, traced from its first instruction */
 struct mt_session {
 	struct mt_record hdr;
 	__u64 start_realtime_ns; /* CLOCK_REALTIME */

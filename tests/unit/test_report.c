@@ -167,6 +167,41 @@ static void test_ends(void **state)
 	report__free(report);
 }
 
+static void end_command(struct feed *feed, uint16_t session_flags, enum mt_ended_by ended_by,
+			bool whole_run)
+{
+	struct mt_session session = {
+		.hdr = record__header(MT_KIND_SESSION, sizeof(session), 0, 0),
+	};
+	struct mt_end end = {
+		.hdr = record__header(MT_KIND_END, sizeof(end), 0, 0),
+		.ended_by = ended_by,
+	};
+	struct report *report;
+
+	feed__open(feed);
+	session.hdr.flags = session_flags;
+	feed__now(feed, &session);
+	feed__now(feed, &end);
+	report = build(feed);
+	assert_int_equal(report->session.whole_run, whole_run);
+	report__free(report);
+	feed__close(feed);
+}
+
+/* A whole run is a command's, and up to its exit. */
+static void test_whole_run(void **state)
+{
+	struct feed feed;
+
+	(void)state;
+	end_command(&feed, MT_SESSION_COMMAND, MT_ENDED_TARGET_EXIT, true);
+	end_command(&feed, MT_SESSION_COMMAND, MT_ENDED_INTERRUPT, false);
+	end_command(&feed, MT_SESSION_COMMAND, MT_ENDED_DURATION, false);
+	end_command(&feed, MT_SESSION_COMMAND, MT_ENDED_CUT_OFF, false);
+	end_command(&feed, 0, MT_ENDED_TARGET_EXIT, false);
+}
+
 static void test_interval(void **state)
 {
 	struct feed *feed = *state;
@@ -216,6 +251,7 @@ int main(void)
 		TEST(test_sums_agree),
 		TEST(test_patterns),
 		TEST(test_ends),
+		cmocka_unit_test(test_whole_run),
 		TEST(test_interval),
 		TEST(test_retired),
 	};

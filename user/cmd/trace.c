@@ -121,6 +121,7 @@ static int run__open_source(struct run *run)
 		.all = opt->all,
 		.follow = opt->follow || opt->all,
 		.build_ids = opt->keep,
+		.command = opt->command,
 		/* Without lines the timelines still have their points. */
 		.interval_ns = (opt->interval_s ?: 1) * NSEC_PER_SEC,
 		.target = target,

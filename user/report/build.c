@@ -46,6 +46,8 @@ static int build_session(const struct model *model, struct report *report)
 	report->session.interval_s = (double)record->interval_ns / NSEC_PER_SEC;
 	report->session.target = strdup(record->target);
 	report->session.ended_by = ended_by__name(session->ended_by);
+	report->session.whole_run = session->ended_by == MT_ENDED_TARGET_EXIT && session->ended &&
+				    record->hdr.flags & MT_SESSION_COMMAND;
 	return report->host.kernel && report->host.arch && report->host.name &&
 			       report->session.target
 		       ? 0

@@ -192,6 +192,7 @@ struct report {
 		char *target;
 		const char
 			*ended_by; /* static: "duration", "interrupt", "target_exit", "cut_off" */
+		bool whole_run;	   /* of a command, from its start to its exit */
 	} session;
 	struct report_probe *probes;
 	size_t nr_probes;

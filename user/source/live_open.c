@@ -127,6 +127,7 @@ static int live__emit_session(struct live *live, uint64_t time_ns)
 	struct utsname uts;
 
 	record__start(&rec.hdr, MT_KIND_SESSION, sizeof(rec), time_ns);
+	rec.hdr.flags = live->config.command ? MT_SESSION_COMMAND : 0;
 	uname(&uts);
 	snprintf(rec.kernel, sizeof(rec.kernel), "%.64s", uts.release);
 	snprintf(rec.arch, sizeof(rec.arch), "%.64s", uts.machine);

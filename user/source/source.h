@@ -42,6 +42,7 @@ struct source_config {
 	bool all;
 	bool follow;
 	bool build_ids;	      /* deliver them, too */
+	bool command;	      /* see pids */
 	uint64_t interval_ns; /* of ticks */
 	const char *target;   /* the same in words */
 };
