@@ -26,14 +26,15 @@ static void on_interrupt(int sig)
  * In `memtrace record | memtrace report -`, Ctrl-C is for the recorder: its end is our end of file.
  * A second one ends us.
  */
-static void leave_first_interrupt(const struct options *opt)
+void replay__take_signals(const struct options *opt)
 {
 	struct sigaction action = {.sa_handler = on_interrupt,
 				   .sa_flags = SA_RESTART | SA_RESETHAND};
 
 	signal(SIGPIPE, SIG_IGN);
-	if (!strcmp(opt->files[0], "-"))
-		sigaction(SIGINT, &action, NULL);
+	for (size_t i = 0; i < opt->nr_files; i++)
+		if (!strcmp(opt->files[i], "-"))
+			sigaction(SIGINT, &action, NULL);
 }
 
 /*
@@ -77,25 +78,33 @@ static int replay__pump(struct source *source)
 	return err;
 }
 
-int replay__run(const struct options *opt)
+int replay__read(const char *path, const struct options *opt, struct stages *stages,
+		 struct error *error)
 {
 	struct source *source = NULL;
-	struct stages stages = {};
-	struct error error = {};
-	const char *name = strcmp(opt->files[0], "-") ? opt->files[0] : "standard input";
-	int err;
+	int err = file__open(path, replay__push, stages, error, &source);
 
-	leave_first_interrupt(opt);
-	err = file__open(opt->files[0], replay__push, &stages, &error, &source);
+	stages->reading = file__name(path);
 	if (!err)
-		err = stages__open(&stages, opt, &error);
+		err = stages__open(stages, opt, error);
 	if (!err) {
-		err = stages__finish(&stages, replay__pump(source));
+		err = stages__finish(stages, replay__pump(source));
 		if (!err)
-			err = tell_end(source, name, stages.model, &error);
+			err = tell_end(source, stages->reading, stages->model, error);
 	}
 	if (source)
 		source->ops->free(source);
+	return err;
+}
+
+int replay__run(const struct options *opt)
+{
+	struct stages stages = {};
+	struct error error = {};
+	int err;
+
+	replay__take_signals(opt);
+	err = replay__read(opt->files[0], opt, &stages, &error);
 	stages__release(&stages);
 	return message__failure(&error, err);
 }

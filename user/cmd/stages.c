@@ -19,6 +19,12 @@ static bool options__want_report(const struct options *opt)
 	return opt->verb != VERB_RECORD && !format__is_stream(opt->format);
 }
 
+/* Of what is compared there are two: who compares them writes. */
+static bool options__write_report(const struct options *opt)
+{
+	return options__want_report(opt) && opt->verb != VERB_DIFF;
+}
+
 static int stages__take(void *ctx, const struct event *ev)
 {
 	struct stages *stages = ctx;
@@ -43,7 +49,7 @@ int stages__open(struct stages *stages, const struct options *opt, struct error 
 	if (err)
 		return error__set(error, -err, "out of memory");
 	stages->model->forgets_ended = !options__want_report(opt);
-	if (opt->verb == VERB_RECORD)
+	if (opt->verb == VERB_RECORD || opt->verb == VERB_DIFF)
 		return 0;
 	err = output__open(&stages->out, opt->output, error);
 	if (err)
@@ -70,21 +76,29 @@ static void stages__tell_losses(const struct stages *stages)
 
 	for (int i = 0; i < MT_LOSS_NR; i++)
 		lost += losses->lost[i];
-	if (lost)
+	if (lost && stages->opt->verb == VERB_DIFF)
+		message("%s lost %s of %s records", stages->reading, units__count(lost).s,
+			units__count(losses->delivered + lost).s);
+	else if (lost)
 		message("lost %s of %s records: the %s is incomplete", units__count(lost).s,
 			units__count(losses->delivered + lost).s,
 			stages->opt->verb == VERB_RECORD ? "recording" : "report");
 }
 
-static int stages__report(struct stages *stages)
+static int stages__build(struct stages *stages)
 {
-	struct render_options render;
-	struct report *report;
 	int err = report__build(stages->model, MEMTRACE_VERSION, stages__undecodable(stages),
-				&report);
+				&stages->report);
 
-	if (err)
-		return error__set(stages->error, -err, "out of memory");
+	return err ? error__set(stages->error, -err, "out of memory") : 0;
+}
+
+static int stages__write(struct stages *stages)
+{
+	const struct report *report = stages->report;
+	struct render_options render;
+	int err;
+
 	terminal__options(stages->out.stream, stages->opt, &render);
 	if (stages->opt->format == FORMAT_JSON)
 		err = render_json__report(report, &render, stages->out.stream);
@@ -95,7 +109,6 @@ static int stages__report(struct stages *stages)
 				 stages->opt->output ?: "standard output", strerror(-err));
 	else
 		err = output__commit(&stages->out, stages->error);
-	report__free(report);
 	return err;
 }
 
@@ -106,6 +119,9 @@ static int stages__explain(struct stages *stages, int err)
 
 	if (err == -EPIPE)
 		return err;
+	if (stages->reading && !(lines && ferror(lines)))
+		return error__set(stages->error, -err, "cannot read %s: %s", stages->reading,
+				  strerror(-err));
 	return error__set(stages->error, -err, "%s: %s",
 			  lines && ferror(lines) ? "cannot write standard output"
 						 : "tracing failed",
@@ -119,7 +135,9 @@ int stages__finish(struct stages *stages, int err)
 	if (err)
 		return stages__explain(stages, err);
 	if (options__want_report(stages->opt))
-		err = stages__report(stages);
+		err = stages__build(stages);
+	if (!err && options__write_report(stages->opt))
+		err = stages__write(stages);
 	stages__tell_losses(stages);
 	return err;
 }
@@ -128,5 +146,6 @@ void stages__release(struct stages *stages)
 {
 	order__free(stages->order);
 	model__free(stages->model);
+	report__free(stages->report);
 	output__abandon(&stages->out);
 }

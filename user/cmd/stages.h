@@ -17,21 +17,24 @@ struct order;
 struct stages {
 	const struct options *opt;
 	struct error *error; /* the caller's: what failed, in words */
+	const char *reading; /* the recording that the records are of, borrowed; NULL: none */
 	struct output out;
 	struct view view;
 	struct model *model;
 	struct order *order;
+	struct report *report; /* after stages__finish(), for those who want one */
 };
 
-/* Zero the struct before. 0, or -errno with its text. */
+/* Zero the struct before, but for .reading. 0, or -errno with its text. */
 int stages__open(struct stages *stages, const struct options *opt, struct error *error);
 
 /* Take a record. 0, -ENOMEM, or -errno of an output. */
 int stages__push(struct stages *stages, const void *record, size_t size);
 
 /*
- * After the last record: take what is held, write the report. err: what has ended the source, or
- * 0; it is put into words then. 0, -EPIPE (without words), or -errno with its text.
+ * After the last record: take what is held, make the report, and write it unless it is to be
+ * compared. err: what has ended the source, or 0; it is put into words then. 0, -EPIPE (without
+ * words), or -errno with its text.
  */
 int stages__finish(struct stages *stages, int err);
 

@@ -138,6 +138,11 @@ static const struct source_ops file_ops = {
 	.free = file__free,
 };
 
+const char *file__name(const char *path)
+{
+	return strcmp(path, "-") ? path : "standard input";
+}
+
 static int file__open_path(const char *path, struct error *error)
 {
 	struct stat st;
@@ -168,8 +173,7 @@ int file__open(const char *path, source_fn fn, void *ctx, struct error *error, s
 	file->ctx = ctx;
 	file->fd = file__open_path(path, error);
 	err = file->fd < 0 ? file->fd
-			   : reader__new(file->fd, file->fd ? path : "standard input", error,
-					 &file->reader);
+			   : reader__new(file->fd, file__name(path), error, &file->reader);
 	if (err) {
 		file__free(&file->source);
 		return err;

@@ -13,6 +13,9 @@
  */
 int file__open(const char *path, source_fn fn, void *ctx, struct error *error, struct source **ret);
 
+/* A path in words: "-" is standard input. */
+const char *file__name(const char *path);
+
 /*
  * How the file has ended, before that READER_READING; 0, or -errno of the read that failed; and how
  * much of it was taken in.
