@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,6 +86,24 @@ static void test_percent(void **state)
 	assert_string_equal(units__percent(61, 100).s, "61.0%");
 	assert_string_equal(units__percent(99999, 100000).s, ">99.9%");
 	assert_string_equal(units__percent(10, 10).s, "100.0%");
+}
+
+static void test_percent_change(void **state)
+{
+	(void)state;
+	assert_string_equal(units__percent_change(0).s, "+0.0%");
+	assert_string_equal(units__percent_change(61.04).s, "+61.0%");
+	assert_string_equal(units__percent_change(-61.04).s, "-61.0%");
+	assert_string_equal(units__percent_change(0.049).s, "+<0.1%");
+	assert_string_equal(units__percent_change(-0.049).s, "-<0.1%");
+	assert_string_equal(units__percent_change(-99.95).s, "->99.9%");
+	assert_string_equal(units__percent_change(-100).s, "-100.0%");
+	assert_string_equal(units__percent_change(99.96).s, "+100.0%");
+	assert_string_equal(units__percent_change(999.94).s, "+999.9%");
+	assert_string_equal(units__percent_change(999.96).s, "+1,000%");
+	assert_string_equal(units__percent_change(12345678).s, "+12.3M%");
+	assert_string_equal(units__percent_change(1e300).s, "+1.0E%");
+	assert_string_equal(units__percent_change(NAN).s, "-");
 }
 
 static void test_duration(void **state)
@@ -198,6 +217,7 @@ int main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_bytes_short),
 		cmocka_unit_test(test_percent),
+		cmocka_unit_test(test_percent_change),
 		cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_escape_terminal),
 		cmocka_unit_test(test_escape_invalid_utf8),

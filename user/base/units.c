@@ -145,6 +145,25 @@ struct unit_text units__percent(uint64_t part, uint64_t whole)
 	return ret;
 }
 
+struct unit_text units__percent_change(double percent)
+{
+	char sign = percent < 0 ? '-' : '+';
+	double size = fabs(percent);
+	struct unit_text ret;
+
+	if (isnan(percent))
+		FORMAT(ret, "-");
+	else if (size > 0 && size < 0.05)
+		FORMAT(ret, "%c<0.1%%", sign);
+	else if (percent < 0 && size < 100 && size >= 99.95)
+		FORMAT(ret, "->99.9%%");
+	else if (size < 999.95)
+		FORMAT(ret, "%c%.1f%%", sign, size);
+	else
+		FORMAT(ret, "%c%.30s%%", sign, units__rate(size).s);
+	return ret;
+}
+
 struct unit_text units__duration(double seconds)
 {
 	struct unit_text ret;

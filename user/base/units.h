@@ -27,6 +27,12 @@ struct unit_text units__bytes_delta_short(int64_t bytes);
 /* "61.0%". Never 0.0% for some, nor 100.0% for less than all; "-" of nothing. */
 struct unit_text units__percent(uint64_t part, uint64_t whole);
 
+/*
+ * Signed, of a change: "+61.0%", "+12.3M%". Never 0.0% for some, nor -100.0% for less than all; "-"
+ * for no number.
+ */
+struct unit_text units__percent_change(double percent);
+
 struct unit_text units__duration(double seconds);  /* "350 ms", "12.34 s", "5m 03s", "2h 05m" */
 struct unit_text units__address(uint64_t address); /* "0x7f…" */
 

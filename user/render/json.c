@@ -54,6 +54,11 @@ json_t *json__seconds(double seconds)
 	return json_real(rounded == 0 ? 0 : rounded); /* no -0.0 */
 }
 
+json_t *json__real(double value)
+{
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
 json_t *json__string(const char *s)
 {
 	json_t *ret;
@@ -67,7 +72,7 @@ json_t *json__string(const char *s)
 	return ret;
 }
 
-static json_t *about(struct json *json, const struct report *report)
+json_t *json__about(struct json *json, const struct report *report)
 {
 	json_t *o = json_object();
 
@@ -171,14 +176,26 @@ static json_t *folded(struct json *json, const struct report *report)
 	return o;
 }
 
-static void put(struct json *json, FILE *out, const char *s)
+json_t *json__recorded(struct json *json, const char *file, const struct report *report)
+{
+	json_t *o = json_object();
+
+	json__set(json, o, "file", json__string(file));
+	json__set(json, o, "host", host(json, report));
+	json__set(json, o, "session", session(json, report));
+	json__set(json, o, "probes", probes(json, report));
+	json__set(json, o, "loss", loss(json, report));
+	json__set(json, o, "folded", folded(json, report));
+	return o;
+}
+
+void json__put(struct json *json, FILE *out, const char *s)
 {
 	if (!json->err && fputs(s, out) == EOF)
 		json->err = errno ? -errno : -EIO;
 }
 
-/* Writes the tree and frees it. */
-static void dump(struct json *json, FILE *out, json_t *tree)
+void json__dump(struct json *json, FILE *out, json_t *tree)
 {
 	if (!json->err && !tree)
 		json->err = -ENOMEM;
@@ -198,21 +215,22 @@ int render_json__report(const struct report *report, const struct render_options
 		const char *key;
 		json_t *(*build)(struct json *json, const struct report *report);
 	} parts[] = {
-		{"{\"memtrace\":", about},  {",\n\"host\":", host}, {",\n\"session\":", session},
-		{",\n\"probes\":", probes}, {",\n\"loss\":", loss}, {",\n\"folded\":", folded},
+		{"{\"memtrace\":", json__about}, {",\n\"host\":", host},
+		{",\n\"session\":", session},	 {",\n\"probes\":", probes},
+		{",\n\"loss\":", loss},		 {",\n\"folded\":", folded},
 	};
 	struct json json = {.top = opt->top};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !json.err; i++) {
-		put(&json, out, parts[i].key);
-		dump(&json, out, parts[i].build(&json, report));
+		json__put(&json, out, parts[i].key);
+		json__dump(&json, out, parts[i].build(&json, report));
 	}
-	put(&json, out, ",\n\"processes\":[");
+	json__put(&json, out, ",\n\"processes\":[");
 	for (size_t i = 0; i < report->nr_processes && !json.err; i++) {
-		put(&json, out, i ? ",\n" : "\n");
-		dump(&json, out, json_process__build(&json, &report->processes[i]));
+		json__put(&json, out, i ? ",\n" : "\n");
+		json__dump(&json, out, json_process__build(&json, &report->processes[i]));
 	}
-	put(&json, out, "]}\n");
+	json__put(&json, out, "]}\n");
 	if (!json.err && fflush(out))
 		json.err = -errno;
 	return json.err;

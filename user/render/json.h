@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -28,6 +29,15 @@ json_t *json__bytes(uint64_t bytes);	 /* BYTES_UNKNOWN: null */
 json_t *json__address(uint64_t address); /* "0x7f…" */
 json_t *json__seconds(double seconds);	 /* to the microsecond; null if that is no number */
 json_t *json__string(const char *s);	 /* valid UTF-8 whatever s is; NULL: null */
+json_t *json__real(double value);	 /* null if that is no number */
+
+/* The program that prints the document, and what is known of the run that a report is of. */
+json_t *json__about(struct json *json, const struct report *report);
+json_t *json__recorded(struct json *json, const char *file, const struct report *report);
+
+/* Text between trees, and a tree, which is freed. */
+void json__put(struct json *json, FILE *out, const char *s);
+void json__dump(struct json *json, FILE *out, json_t *tree);
 
 /* A process of the report; NULL or json->err where memory ran out. */
 json_t *json_process__build(struct json *json, const struct report_process *process);

@@ -9,6 +9,10 @@
 #include "report/report.h"
 
 void section__header(struct text *text, const struct report *report);
+/* Of that: what was traced, when, where, and the sums. */
+void section__session(struct text *text, const struct report *report);
+/* Always there, so that its absence is never read as "none". */
+void section__loss(struct text *text, const struct report *report, unsigned int indent);
 /* What lost records may have made wrong, if there were any that changes of state were in. */
 void section__lost(struct text *text, const struct report *report, unsigned int indent);
 void section__summary(struct text *text, const struct report *report);

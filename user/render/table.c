@@ -2,6 +2,7 @@
 #include "render/table.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,20 +137,17 @@ static void cut(const struct table *table, struct layout *layout)
 	}
 }
 
-static bool drop_one(const struct table *table, struct layout *layout)
+/* Columns of one drop are left out together. */
+static bool drop_lowest(const struct table *table, struct layout *layout)
 {
-	int victim = -1;
+	unsigned int lowest = UINT_MAX;
 
-	for (unsigned int c = 0; c < table->nr_columns; c++) {
-		if (!table->columns[c].drop || layout->hidden[c])
-			continue;
-		if (victim < 0 || table->columns[c].drop < table->columns[victim].drop)
-			victim = (int)c;
-	}
-	if (victim < 0)
-		return false;
-	layout->hidden[victim] = true;
-	return true;
+	for (unsigned int c = 0; c < table->nr_columns; c++)
+		if (table->columns[c].drop && !layout->hidden[c] && table->columns[c].drop < lowest)
+			lowest = table->columns[c].drop;
+	for (unsigned int c = 0; c < table->nr_columns; c++)
+		layout->hidden[c] |= table->columns[c].drop == lowest;
+	return lowest != UINT_MAX;
 }
 
 static void lay_out(const struct table *table, struct layout *layout)
@@ -161,7 +159,7 @@ static void lay_out(const struct table *table, struct layout *layout)
 	do {
 		*layout = natural;
 		cut(table, layout);
-	} while (total(table, layout) > table->text->width && drop_one(table, &natural));
+	} while (total(table, layout) > table->text->width && drop_lowest(table, &natural));
 	spare = total(table, layout);
 	spare = spare < table->text->width ? table->text->width - spare : 0;
 	for (unsigned int c = 0; c < table->nr_columns; c++) {

@@ -10,6 +10,8 @@
 
 #define DEFAULT_WIDTH 80
 #define MIN_WIDTH 40
+/* Of a title, what is around the name and what is told of it. */
+#define TITLE_COLUMNS 7
 
 void text__open(struct text *text, const struct render_options *opt, FILE *out)
 {
@@ -226,6 +228,28 @@ void text__heading(struct text *text, const char *s)
 	text__add(text, s);
 	text__style(text, STYLE_NONE);
 	text__end(text);
+}
+
+void text__title(struct text *text, const char *unsafe, const char *what)
+{
+	unsigned int around = TITLE_COLUMNS + escape__width(what);
+	char *safe = text__safe(text, unsafe);
+	char *fit = safe ? escape__fit(safe, text->width - around, text->opt->utf8) : NULL;
+
+	free(safe);
+	if (!fit) {
+		text->err = text->err ? text->err : -ENOMEM;
+		return;
+	}
+	text__end(text);
+	text__style(text, STYLE_BOLD);
+	text__repeat(text, text__either(text, "━", "="), 2);
+	text__addf(text, " %s %s%s", fit, what, *what ? " " : "");
+	text__repeat(text, text__either(text, "━", "="),
+		     text->column < text->width ? text->width - text->column : 0);
+	text__style(text, STYLE_NONE);
+	text__end(text);
+	free(fit);
 }
 
 char *text__safe(struct text *text, const char *s)

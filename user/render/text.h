@@ -47,6 +47,8 @@ void text__wrapf(struct text *text, unsigned int hang, const char *fmt, ...)
 
 /* A heading on a line of its own. */
 void text__heading(struct text *text, const char *s);
+/* A rule with a name in it, which is not safe yet, and what is told of it; after an empty line. */
+void text__title(struct text *text, const char *unsafe, const char *what);
 
 /* escape__terminal() for this output; "-" for NULL. The caller frees it; NULL after an error. */
 char *text__safe(struct text *text, const char *s);

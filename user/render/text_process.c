@@ -1,37 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/escape.h"
 #include "base/units.h"
 #include "render/chart.h"
 #include "render/sections.h"
 #include "render/table.h"
-
-/* What is around the name in a process's title. */
-#define TITLE_COLUMNS 22
-
-static void title(struct text *text, const struct report_process *process)
-{
-	char *comm = text__safe(text, process->comm);
-	char *fit = comm ? escape__fit(comm, text->width - TITLE_COLUMNS, text->opt->utf8) : NULL;
-
-	free(comm);
-	if (!fit) {
-		text->err = text->err ? text->err : -ENOMEM;
-		return;
-	}
-	text__end(text);
-	text__style(text, STYLE_BOLD);
-	text__repeat(text, text__either(text, "━", "="), 2);
-	text__addf(text, " %s (pid %u) ", fit, process->pid);
-	text__repeat(text, text__either(text, "━", "="),
-		     text->column < text->width ? text->width - text->column : 0);
-	text__style(text, STYLE_NONE);
-	text__end(text);
-	free(fit);
-}
 
 static void life(struct text *text, const struct report_process *process)
 {
@@ -68,7 +43,10 @@ static void life(struct text *text, const struct report_process *process)
 void section__process(struct text *text, const struct report *report,
 		      const struct report_process *process)
 {
-	title(text, process);
+	char what[32];
+
+	snprintf(what, sizeof(what), "(pid %u)", process->pid);
+	text__title(text, process->comm, what);
 	life(text, process);
 	section__faults(text, report, process);
 	section__heap(text, report, process);

@@ -104,19 +104,19 @@ static void header_seen(struct text *text, const struct report *report)
 		     units__count(hits).s, text__plural(hits));
 }
 
-/* Always there, so that its absence is never read as "none". */
-static void loss_line(struct text *text, const struct report *report)
+void section__loss(struct text *text, const struct report *report, unsigned int indent)
 {
 	const char *separator = ": ";
 
+	text__pad(text, indent);
 	if (report->loss.records)
 		text__style(text, STYLE_BAD);
-	text__wrapf(text, 2, "lost %s of %s records", units__count(report->loss.records).s,
+	text__wrapf(text, indent + 2, "lost %s of %s records", units__count(report->loss.records).s,
 		    units__count(report->loss.delivered + report->loss.records).s);
 	for (size_t i = 0; i < report->loss.nr_causes; i++) {
 		if (!report->loss.by_cause[i].count)
 			continue;
-		text__wrapf(text, 2, "%s%s %s", separator, report->loss.by_cause[i].cause,
+		text__wrapf(text, indent + 2, "%s%s %s", separator, report->loss.by_cause[i].cause,
 			    units__count(report->loss.by_cause[i].count).s);
 		separator = ", ";
 	}
@@ -124,8 +124,8 @@ static void loss_line(struct text *text, const struct report *report)
 		text__style(text, STYLE_NONE);
 	text__end(text);
 	if (report->loss.fault_weight_max > 1)
-		text__linef(text, "faults were sampled: a record stands for up to %s of them",
-			    units__count(report->loss.fault_weight_max).s);
+		text__linef(text, "%*sfaults were sampled: a record stands for up to %s of them",
+			    (int)indent, "", units__count(report->loss.fault_weight_max).s);
 }
 
 void section__lost(struct text *text, const struct report *report, unsigned int indent)
@@ -222,25 +222,31 @@ static void probes(struct text *text, const struct report *report)
 		probe_line(text, &report->probes[i], fact_width, via_width);
 }
 
-void section__header(struct text *text, const struct report *report)
+void section__session(struct text *text, const struct report *report)
 {
-	char *version = text__safe(text, report->version);
 	char *target = text__safe(text, report->session.target);
-	char *title = version ? text__format(text, "memtrace %s", version) : NULL;
 
-	if (title && target) {
-		text__heading(text, title);
+	if (target)
 		header_line(text, "target", *target ? target : "-");
-	}
-	free(version);
 	free(target);
-	free(title);
 	header_traced(text, report);
 	header_host(text, report);
 	header_seen(text, report);
+}
+
+void section__header(struct text *text, const struct report *report)
+{
+	char *version = text__safe(text, report->version);
+	char *title = version ? text__format(text, "memtrace %s", version) : NULL;
+
+	if (title)
+		text__heading(text, title);
+	free(version);
+	free(title);
+	section__session(text, report);
 	probes(text, report);
 	text__end(text);
-	loss_line(text, report);
+	section__loss(text, report, 0);
 	section__lost(text, report, 0);
 }
 
