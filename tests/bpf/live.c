@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define MAX_WORDS 64
-#define SCHEMA_PATH "doc/report.schema.json"
 
 /* The test at hand, for the alarm. */
 static struct live *current;
@@ -372,40 +371,48 @@ struct live_process *live__run_memtrace(struct live *live, const char *options, 
 }
 
 /*
- * One validator for all reports of this program: a path a line in, "ok" or what is wrong out. It
- * ends at the end of its stdin.
+ * One validator for all documents of this program: a schema and a path a line in, "ok" or what is
+ * wrong out. It ends at the end of its stdin.
  */
-static void validate(const char *path)
+static void validate(const char *schema, const char *path)
 {
 	static const char script[] =
-		"import json, sys, jsonschema\n"
-		"schema = json.load(open(sys.argv[1]))\n"
-		"kind = jsonschema.validators.validator_for(schema)\n"
-		"kind.check_schema(schema)\n"
-		"validator = kind(schema)\n"
+		"import json, os, sys, jsonschema\n"
+		"validators = {}\n"
+		"def validator(path):\n"
+		"    if path not in validators:\n"
+		"        schema = json.load(open(path))\n"
+		"        kind = jsonschema.validators.validator_for(schema)\n"
+		"        kind.check_schema(schema)\n"
+		"        base = 'file://' + os.path.abspath(path)\n"
+		"        resolver = jsonschema.RefResolver(base, schema)\n"
+		"        validators[path] = kind(schema, resolver=resolver)\n"
+		"    return validators[path]\n"
 		"for line in sys.stdin:\n"
-		"    report = json.load(open(line.rstrip('\\n')))\n"
+		"    schema, path = line.rstrip('\\n').split(' ')\n"
+		"    report = json.load(open(path))\n"
 		"    wrong = ['/'.join(map(str, e.path)) + ': ' + e.message[:300]\n"
-		"             for e in validator.iter_errors(report)]\n"
+		"             for e in validator(schema).iter_errors(report)]\n"
 		"    print('; '.join(wrong).replace('\\n', ' ') or 'ok', flush=True)\n";
-	static char *const argv[] = {"/usr/bin/python3", "-c", (char *)script, SCHEMA_PATH, NULL};
+	static char *const argv[] = {"/usr/bin/python3", "-c", (char *)script, NULL};
 	static struct live own;
 	struct live_process *validator;
+	char request[256];
 	const char *line;
 
 	validator = own.nr_processes ? &own.processes[0] : live__start(&own, argv);
 	if (validator->out < 0)
 		fail_msg("no validator: %s", validator->err_text.text);
-	live__say(validator, path);
-	live__say(validator, "\n");
+	snprintf(request, sizeof(request), "%s %s\n", schema, path);
+	live__say(validator, request);
 	line = live__read_line(validator, false);
 	if (!line)
 		fail_msg("the validator ended: %s", validator->err_text.text);
 	else if (strcmp(line, "ok"))
-		fail_msg("the report does not follow the schema: %s", line);
+		fail_msg("%s does not follow %s: %s", path, schema, line);
 }
 
-json_t *live__load_report(struct live *live, const char *path)
+static json_t *load(struct live *live, const char *schema, const char *path)
 {
 	json_error_t error;
 	json_t *json;
@@ -413,8 +420,18 @@ json_t *live__load_report(struct live *live, const char *path)
 	json = json_load_file(path, 0, &error);
 	if (!json)
 		fail_msg("%s: line %d: %s", path, error.line, error.text);
-	validate(path);
+	validate(schema, path);
 	return keep(live, json);
+}
+
+json_t *live__load_report(struct live *live, const char *path)
+{
+	return load(live, "doc/report.schema.json", path);
+}
+
+json_t *live__load_diff(struct live *live, const char *path)
+{
+	return load(live, "doc/diff.schema.json", path);
 }
 
 const char *live__report_path(struct live *live, char *buf, size_t size)

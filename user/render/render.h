@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+struct diff;
 struct report;
 struct report_interval;
 
@@ -30,5 +31,8 @@ int render_text__interval(const struct report_interval *row, const struct render
 			  FILE *out);
 
 int render_json__report(const struct report *report, const struct render_options *opt, FILE *out);
+
+int render_text__diff(const struct diff *diff, const struct render_options *opt, FILE *out);
+int render_json__diff(const struct diff *diff, const struct render_options *opt, FILE *out);
 
 #endif
