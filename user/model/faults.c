@@ -87,7 +87,8 @@ static void pending__revoke(struct process *proc, struct thread *thread)
 	pending__account(proc, thread, fault, false, -1);
 	if (fault->fresh)
 		fault->place->pages_touched--;
-	pages__undo(fault->slice, fault->addr, fault->fresh);
+	if (fault->slice)
+		pages__undo(fault->slice, fault->addr, fault->fresh);
 	proc->check.not_counted++;
 	stack__take_back_growth(proc, fault->addr);
 }
@@ -197,8 +198,9 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 		.place = place,
 		.point = timeline__open_point(proc),
 	};
-	pending->slice = pages__fault(&proc->faults.pages, fault->addr, &pending->fresh);
-	if (!pending->slice) {
+	if (!proc->faults.forgets_pages)
+		pending->slice = pages__fault(&proc->faults.pages, fault->addr, &pending->fresh);
+	if (!pending->slice && !proc->faults.forgets_pages) {
 		pending->open = false;
 		return -ENOMEM;
 	}

@@ -145,6 +145,17 @@ int model__tick(struct model *model, uint64_t time_ns)
 	return err ?: model__bound_list(model);
 }
 
+/*
+ * A thread may fault on its way out, after its exit record. Of a process that is forgotten by then
+ * that would begin another one, which never ends.
+ */
+#define ENDING_NS 100000
+
+static bool process__is_gone(const struct process *proc, uint64_t now_ns)
+{
+	return proc->ended && now_ns > proc->end_ns && now_ns - proc->end_ns > ENDING_NS;
+}
+
 int model__drop_ended(struct model *model, uint64_t time_ns)
 {
 	size_t left = 0;
@@ -153,7 +164,7 @@ int model__drop_ended(struct model *model, uint64_t time_ns)
 	for (size_t i = 0; i < model->current.nr; i++) {
 		struct process *proc = model->current.items[i];
 
-		if (!proc->ended) {
+		if (!process__is_gone(proc, time_ns)) {
 			model->current.items[left++] = proc;
 			continue;
 		}

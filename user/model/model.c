@@ -56,6 +56,7 @@ static struct process *model__begin(struct model *model, uint32_t pid)
 	proc = process__new(pid);
 	if (!proc)
 		return NULL;
+	proc->faults.forgets_pages = model->forgets_ended;
 	slot = array__push(&model->current);
 	if (!slot) {
 		process__free(proc);
@@ -78,17 +79,21 @@ static struct process *model__begin(struct model *model, uint32_t pid)
 	return proc;
 }
 
-static struct process *model__process(struct model *model, uint32_t pid)
+struct process *model__find_process(struct model *model, uint32_t pid)
 {
 	struct process *proc = model->hit;
 
 	if (proc && proc->pid == pid)
 		return proc;
 	HASH_FIND(hh, model->by_pid, &pid, sizeof(pid), proc);
-	if (!proc)
-		return model__begin(model, pid);
-	model->hit = proc;
+	if (proc)
+		model->hit = proc;
 	return proc;
+}
+
+static struct process *model__process(struct model *model, uint32_t pid)
+{
+	return model__find_process(model, pid) ?: model__begin(model, pid);
 }
 
 /* What an event is about: its process and thread. */
@@ -284,11 +289,17 @@ static bool model__has_many_ended(const struct model *model)
 static int take_exit(struct model *model, const struct event *ev)
 {
 	struct subject subject;
-	int err = model__subject(model, ev, &subject);
-	struct process *proc = subject.proc;
+	struct process *proc;
+	int err = 0;
 
+	/* Before, not after: who asks about this event shall find its process. */
+	if (model__has_many_ended(model))
+		err = model__drop_ended(model, ev->time_ns);
+	if (!err)
+		err = model__subject(model, ev, &subject);
 	if (err)
 		return err;
+	proc = subject.proc;
 	/* Writing a core (WCOREFLAG) reads pages in that were not there, without an exception. */
 	faults__settle(proc, subject.thread, flt__of(&ev->exit->flt),
 		       ev->exit->exit_code & 0x80 ? FLT_POPULATING : FLT_UNCAUSED,
@@ -309,7 +320,7 @@ static int take_exit(struct model *model, const struct event *ev)
 	else if (ev->exit->max_rss_bytes)
 		proc->heap.peak_rss_bytes = proc->heap.max_sample_bytes;
 	model->nr_ended++;
-	return model__has_many_ended(model) ? model__drop_ended(model, ev->time_ns) : 0;
+	return 0;
 }
 
 static int take_signal(struct model *model, const struct event *ev)
@@ -400,10 +411,9 @@ static int take_thread(struct model *model, const struct event *ev)
 
 static int take_sample(struct model *model, const struct event *ev)
 {
-	struct process *proc;
-
 	/* A sample may be dated before the fork that it was read after: it begins no process. */
-	HASH_FIND(hh, model->by_pid, &ev->tgid, sizeof(ev->tgid), proc);
+	struct process *proc = model__find_process(model, ev->tgid);
+
 	if (proc)
 		heap__note_rss(proc, ev->rss_bytes);
 	return 0;
@@ -416,6 +426,7 @@ static int take_tick(struct model *model, const struct event *ev)
 
 static int take_losses(struct model *model, const struct event *ev)
 {
+	model->losses_before = model->losses;
 	model->losses = *ev->losses;
 	return 0;
 }

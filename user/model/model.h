@@ -55,6 +55,7 @@ struct model {
 		size_t nr, cap;
 	} probes;
 	struct mt_losses losses;
+	struct mt_losses losses_before; /* as the record before the last one told them */
 	struct {
 		uint32_t *items; /* faults lost on each CPU, as last told */
 		size_t nr, cap;
@@ -65,6 +66,9 @@ struct model {
 /* 0 or -ENOMEM. */
 int model__new(struct model **ret);
 void model__free(struct model *model);
+
+/* The process that has the pid now; NULL: not known. Valid until the next event. */
+struct process *model__find_process(struct model *model, uint32_t pid);
 
 /* 0 or -ENOMEM. Events of processes not seen before are taken; what is not known of them is so. */
 int model__take(struct model *model, const struct event *ev);

@@ -70,11 +70,18 @@ static void thread__fold(struct process *proc, struct thread *thread)
 	free(thread);
 }
 
-struct thread *process__thread(struct process *proc, uint32_t tid)
+struct thread *process__find_thread(const struct process *proc, uint32_t tid)
 {
 	struct thread *thread;
 
 	HASH_FIND(hh, proc->threads, &tid, sizeof(tid), thread);
+	return thread;
+}
+
+struct thread *process__thread(struct process *proc, uint32_t tid)
+{
+	struct thread *thread = process__find_thread(proc, tid);
+
 	if (thread)
 		return thread;
 	thread = calloc(1, sizeof(*thread));

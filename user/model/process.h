@@ -54,8 +54,8 @@ struct pending {
 	enum region region;
 	uint64_t addr;
 	struct place *place;
-	struct slice *slice;
-	size_t point; /* in the timeline */
+	struct slice *slice; /* NULL: pages are not noted */
+	size_t point;	     /* in the timeline */
 };
 
 struct thread {
@@ -105,6 +105,7 @@ struct faults {
 	struct place *places;
 	size_t fold_places_at; /* so many */
 	struct pages pages;
+	bool forgets_pages; /* nobody will ask for them: they are not noted */
 	/* Of threads that have ended and are no longer listed one by one. */
 	uint64_t folded_minor;
 	uint64_t folded_major;
@@ -162,6 +163,7 @@ struct stack_hit {
 #define MAX_STACK_HITS 1000
 
 struct stack {
+	struct stack_hit last_hit; /* time_ns 0: none so far */
 	bool limit_known;
 	uint64_t limit_bytes;
 	uint64_t peak_bytes;
@@ -243,6 +245,8 @@ void process__free(struct process *proc);
 /* Free what only a running process needs. */
 void process__retire(struct process *proc);
 
+/* The thread; NULL: not seen. */
+struct thread *process__find_thread(const struct process *proc, uint32_t tid);
 /* The thread, made if it is new; NULL without memory. */
 struct thread *process__thread(struct process *proc, uint32_t tid);
 

@@ -156,6 +156,7 @@ int stack__take_signal(struct process *proc, const struct event *ev)
 	if (hit.kind == HIT_MAIN_LIMIT)
 		stack__note_peak(stack, hit.size_bytes);
 	memcpy(hit.comm, sig->comm, sizeof(hit.comm));
+	stack->last_hit = hit;
 	if (stack->hits_total++ >= MAX_STACK_HITS)
 		return 0;
 	slot = array__push(&stack->hits);
