@@ -24,6 +24,9 @@
 struct feed {
 	struct model *model;
 	uint64_t now_ns; /* each record is dated a microsecond after the one before */
+	/* What is to be done after each event; NULL: nothing. */
+	void (*taken)(void *ctx, struct model *model, const struct event *ev);
+	void *ctx;
 };
 
 /* SplitMix64 (Steele, Lea, Flood): a failing round can be run again from its seed. */
@@ -73,6 +76,8 @@ static inline void feed__take(struct feed *feed, const void *data)
 	for (unsigned int i = 0; i < record__events(record); i++) {
 		record__decode(record, i, &ev);
 		assert_int_equal(model__take(feed->model, &ev), 0);
+		if (feed->taken)
+			feed->taken(feed->ctx, feed->model, &ev);
 	}
 }
 

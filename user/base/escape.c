@@ -51,8 +51,8 @@ size_t utf8__decode(const char *s, uint32_t *code_point)
 	return len;
 }
 
-/* Controls, and the characters that reorder or hide what is around them (Unicode Cf, Zl, Zp). */
-static bool is_unsafe(uint32_t c)
+/* Cf, Zl and Zp of Unicode, and the fillers and variation selectors. */
+bool utf8__is_unsafe(uint32_t c)
 {
 	static const struct range unsafe[] = {
 		{0x00, 0x1f},	    {0x7f, 0x9f},	{0xad, 0xad},	  {0x34f, 0x34f},
@@ -63,7 +63,8 @@ static bool is_unsafe(uint32_t c)
 		{0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
 	};
 
-	return IN(c, unsafe);
+	/* Most are: names are ASCII nearly always. */
+	return (c < 0x20 || c > 0x7e) && IN(c, unsafe);
 }
 
 /* Unicode's East Asian Width W and F, by block where a block is (nearly) all wide. */
@@ -116,7 +117,7 @@ char *escape__terminal(const char *s, bool utf8)
 		if (*s == '\\') {
 			*out++ = '\\';
 			*out++ = '\\';
-		} else if (len && !is_unsafe(c) && (utf8 || c < 0x80)) {
+		} else if (len && !utf8__is_unsafe(c) && (utf8 || c < 0x80)) {
 			memcpy(out, s, len);
 			out += len;
 		} else {

@@ -15,6 +15,9 @@
  */
 size_t utf8__decode(const char *s, uint32_t *code_point);
 
+/* Controls, and the characters that reorder or hide what is around them. */
+bool utf8__is_unsafe(uint32_t code_point);
+
 /*
  * For a terminal, in memory that the caller frees; NULL: out of memory. A byte becomes \xNN if it
  * belongs to a control character (C0, DEL, C1), to one that changes the direction of the text or

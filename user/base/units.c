@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/vocab.h"
 
@@ -195,5 +196,16 @@ struct unit_text units__address(uint64_t address)
 	struct unit_text ret;
 
 	FORMAT(ret, "0x%" PRIx64, address);
+	return ret;
+}
+
+struct unit_text units__utc(uint64_t unix_s)
+{
+	time_t seconds = (time_t)unix_s;
+	struct unit_text ret = {""};
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm))
+		strftime(ret.s, sizeof(ret.s), "%Y-%m-%dT%H:%M:%S", &tm);
 	return ret;
 }

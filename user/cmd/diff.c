@@ -31,7 +31,7 @@ static int write_diff(const struct diff *diff, const struct options *opt, struct
 {
 	struct render_options render;
 	struct output out;
-	int err = output__open(&out, opt->output, error);
+	int err = output__open(&out, opt->output, true, error);
 
 	if (err)
 		return err;

@@ -103,7 +103,7 @@ static int open_in_place(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-int output__open(struct output *out, const char *path, struct error *error)
+int output__open(struct output *out, const char *path, bool whole, struct error *error)
 {
 	int fd;
 
@@ -117,7 +117,7 @@ int output__open(struct output *out, const char *path, struct error *error)
 	}
 	if (!*path || path[strlen(path) - 1] == '/')
 		fd = -EISDIR;
-	else if (replaceable(path))
+	else if (whole && replaceable(path))
 		fd = open_temporary(out);
 	else
 		fd = open_in_place(path);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the data goes: standard output, or a file, which is written whole or not at all. */
+/* Where the data goes: standard output, or a file. */
 #ifndef MEMTRACE_OUTPUT_H
 #define MEMTRACE_OUTPUT_H
 
@@ -16,15 +16,16 @@ struct output {
 };
 
 /*
- * A regular file is written beside path first, and replaces it when it is complete; devices and
- * pipes are written in place. 0, or -errno with its text.
+ * whole: a regular file is written beside path first, and replaces it when it is complete. Devices
+ * and pipes are written in place, and without whole files are, too, so that they can be read as
+ * they grow. 0, or -errno with its text.
  */
-int output__open(struct output *out, const char *path, struct error *error);
+int output__open(struct output *out, const char *path, bool whole, struct error *error);
 
 /* Flush and close, and put the file in its place. 0; -EPIPE: the reader has gone; -errno. */
 int output__commit(struct output *out, struct error *error);
 
-/* Close, and leave nothing of an unfinished file. Harmless after commit. */
+/* Close, and leave nothing of a file that was to be whole. Harmless after commit. */
 void output__abandon(struct output *out);
 
 #endif

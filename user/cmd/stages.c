@@ -11,12 +11,29 @@
 #include "model/model.h"
 #include "render/render.h"
 #include "report/build.h"
+#include "report/event_row.h"
 #include "report/report.h"
+
+static const struct line_format *options__lines(const struct options *opt)
+{
+	if (opt->verb == VERB_RECORD || !format__is_stream(opt->format))
+		return NULL;
+	return opt->format == FORMAT_CSV ? &csv_lines : &ndjson_lines;
+}
 
 /* A recorder's model is there to notice where the mirror lacks something. */
 static bool options__want_report(const struct options *opt)
 {
-	return opt->verb != VERB_RECORD && !format__is_stream(opt->format);
+	return opt->verb != VERB_RECORD && !options__lines(opt);
+}
+
+static int stages__write_line(struct stages *stages, const struct event *ev)
+{
+	struct report_event row;
+
+	if (!report__event(stages->model, ev, &row))
+		return 0;
+	return event_lines__add(&stages->lines, &row);
 }
 
 /* Of what is compared there are two: who compares them writes. */
@@ -32,11 +49,30 @@ static int stages__take(void *ctx, const struct event *ev)
 	int err = model__take(stages->model, ev);
 	bool closed = stages->model->session.last_tick_ns != last_tick_ns;
 
+	if (!err && stages->lines.format)
+		err = stages__write_line(stages, ev);
 	/* The end closes an interval, too; alone it would only repeat the report. */
 	if (!err &&
 	    (ev->kind == MT_KIND_TICK || (ev->kind == MT_KIND_END && closed && stages->view.begun)))
 		err = view__show(&stages->view, stages->model);
 	return err;
+}
+
+static int stages__open_output(struct stages *stages, const struct options *opt)
+{
+	const struct line_format *format = options__lines(opt);
+	/* Who follows the events of a live run wants them now. */
+	int err = output__open(&stages->out, opt->output, !format || opt->verb != VERB_TRACE,
+			       stages->error);
+
+	if (err)
+		return err;
+	if (!format) {
+		view__open(&stages->view, opt);
+		return 0;
+	}
+	event_lines__begin(&stages->lines, format, stages->out.stream);
+	return 0;
 }
 
 int stages__open(struct stages *stages, const struct options *opt, struct error *error)
@@ -51,16 +87,15 @@ int stages__open(struct stages *stages, const struct options *opt, struct error 
 	stages->model->forgets_ended = !options__want_report(opt);
 	if (opt->verb == VERB_RECORD || opt->verb == VERB_DIFF)
 		return 0;
-	err = output__open(&stages->out, opt->output, error);
-	if (err)
-		return err;
-	view__open(&stages->view, opt);
-	return 0;
+	return stages__open_output(stages, opt);
 }
 
+/* What is due is delivered at once, many events together: that is the moment to let them go. */
 int stages__push(struct stages *stages, const void *record, size_t size)
 {
-	return order__push(stages->order, record, size);
+	int err = order__push(stages->order, record, size);
+
+	return !err && stages->lines.nr ? event_lines__flush(&stages->lines) : err;
 }
 
 static uint64_t stages__undecodable(const struct stages *stages)
@@ -71,18 +106,25 @@ static uint64_t stages__undecodable(const struct stages *stages)
 /* Also with -q, and where what is incomplete goes to a file that nobody reads at once. */
 static void stages__tell_losses(const struct stages *stages)
 {
-	const struct mt_losses *losses = &stages->model->losses;
-	uint64_t lost = stages__undecodable(stages);
+	uint64_t lost = report__lost(stages->model, stages__undecodable(stages));
+	uint64_t delivered = stages->model->losses.delivered;
+	const char *what = stages->opt->verb == VERB_RECORD ? "recording"
+			   : stages->lines.format	    ? "export"
+							    : "report";
 
-	for (int i = 0; i < MT_LOSS_NR; i++)
-		lost += losses->lost[i];
 	if (lost && stages->opt->verb == VERB_DIFF)
 		message("%s lost %s of %s records", stages->reading, units__count(lost).s,
-			units__count(losses->delivered + lost).s);
+			units__count(delivered + lost).s);
 	else if (lost)
 		message("lost %s of %s records: the %s is incomplete", units__count(lost).s,
-			units__count(losses->delivered + lost).s,
-			stages->opt->verb == VERB_RECORD ? "recording" : "report");
+			units__count(delivered + lost).s, what);
+}
+
+/* path NULL: standard output. */
+static int stages__explain_write(struct stages *stages, const char *path, int err)
+{
+	return error__set(stages->error, -err, "cannot write %s: %s", path ?: "standard output",
+			  strerror(-err));
 }
 
 static int stages__build(struct stages *stages)
@@ -104,40 +146,37 @@ static int stages__write(struct stages *stages)
 		err = render_json__report(report, &render, stages->out.stream);
 	else
 		err = render_text__report(report, &render, stages->out.stream);
-	if (err)
-		err = error__set(stages->error, -err, "cannot write %s: %s",
-				 stages->opt->output ?: "standard output", strerror(-err));
-	else
-		err = output__commit(&stages->out, stages->error);
-	return err;
+	return err ? stages__explain_write(stages, stages->opt->output, err) : 0;
 }
 
-/* What ended the run too early, in words; -EPIPE stays without. */
-static int stages__explain(struct stages *stages, int err)
+int stages__explain(struct stages *stages, int err)
 {
-	FILE *lines = stages->view.stream;
-
 	if (err == -EPIPE)
 		return err;
-	if (stages->reading && !(lines && ferror(lines)))
+	if (stages->lines.err)
+		return stages__explain_write(stages, stages->opt->output, err);
+	if (stages->view.stream && ferror(stages->view.stream))
+		return stages__explain_write(stages, NULL, err);
+	if (stages->reading)
 		return error__set(stages->error, -err, "cannot read %s: %s", stages->reading,
 				  strerror(-err));
-	return error__set(stages->error, -err, "%s: %s",
-			  lines && ferror(lines) ? "cannot write standard output"
-						 : "tracing failed",
-			  strerror(-err));
+	return error__set(stages->error, -err, "tracing failed: %s", strerror(-err));
 }
 
 int stages__finish(struct stages *stages, int err)
 {
 	if (!err)
 		err = order__finish(stages->order);
+	if (!err && stages->lines.format)
+		err = event_lines__flush(&stages->lines);
 	if (err)
 		return stages__explain(stages, err);
 	if (options__want_report(stages->opt))
 		err = stages__build(stages);
 	if (!err && options__write_report(stages->opt))
 		err = stages__write(stages);
+	if (!err && stages->out.stream)
+		err = output__commit(&stages->out, stages->error);
 	stages__tell_losses(stages);
 	return err;
 }

@@ -10,6 +10,7 @@
 #include "cmd/options.h"
 #include "cmd/output.h"
 #include "cmd/view.h"
+#include "render/event_lines.h"
 
 struct model;
 struct order;
@@ -20,6 +21,7 @@ struct stages {
 	const char *reading; /* the recording that the records are of, borrowed; NULL: none */
 	struct output out;
 	struct view view;
+	struct event_lines lines; /* format NULL: there is to be a report */
 	struct model *model;
 	struct order *order;
 	struct report *report; /* after stages__finish(), for those who want one */
@@ -30,6 +32,9 @@ int stages__open(struct stages *stages, const struct options *opt, struct error 
 
 /* Take a record. 0, -ENOMEM, or -errno of an output. */
 int stages__push(struct stages *stages, const void *record, size_t size);
+
+/* What ended a source too early, in words; -EPIPE stays without. Returns err. */
+int stages__explain(struct stages *stages, int err);
 
 /*
  * After the last record: take what is held, make the report, and write it unless it is to be

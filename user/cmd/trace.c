@@ -126,9 +126,11 @@ static int run__open_source(struct run *run)
 		.interval_ns = (opt->interval_s ?: 1) * NSEC_PER_SEC,
 		.target = target,
 	};
+	int err;
 
 	options__describe_target(opt, target, sizeof(target));
-	return live__open(&config, run__push, run, &run->error, &run->source);
+	err = live__open(&config, run__push, run, &run->error, &run->source);
+	return err && run->stages.lines.err ? stages__explain(&run->stages, err) : err;
 }
 
 static void run__announce(const struct run *run)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/escape.h"
 #include "base/units.h"
@@ -104,17 +103,13 @@ static json_t *host(struct json *json, const struct report *report)
 	return o;
 }
 
-/* RFC 3339, section 5.6, in UTC. */
 static json_t *date_time(uint64_t realtime_ns)
 {
-	time_t seconds = (time_t)(realtime_ns / 1000000000U);
-	char date[32], whole[64];
-	struct tm tm;
+	char whole[64];
 
-	if (!realtime_ns || !gmtime_r(&seconds, &tm) ||
-	    !strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm))
+	if (!realtime_ns)
 		return json_null();
-	snprintf(whole, sizeof(whole), "%s.%06uZ", date,
+	snprintf(whole, sizeof(whole), "%s.%06uZ", units__utc(realtime_ns / 1000000000U).s,
 		 (unsigned int)(realtime_ns % 1000000000U / 1000));
 	return json_string(whole);
 }

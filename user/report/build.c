@@ -10,11 +10,18 @@
 #include "report/process.h"
 #include "report/report.h"
 
-static const char *const loss_causes[MT_LOSS_NR] = {
-	[MT_LOSS_RING_FAULTS] = "ring_full_faults", [MT_LOSS_RING_RECORDS] = "ring_full_records",
-	[MT_LOSS_FILTER_FULL] = "not_followed",	    [MT_LOSS_READ] = "undecodable",
-	[MT_LOSS_MISSED] = "probe_missed",
-};
+const char *loss_cause__name(unsigned int cause)
+{
+	static const char *const names[MT_LOSS_NR] = {
+		[MT_LOSS_RING_FAULTS] = "ring_full_faults",
+		[MT_LOSS_RING_RECORDS] = "ring_full_records",
+		[MT_LOSS_FILTER_FULL] = "not_followed",
+		[MT_LOSS_READ] = "undecodable",
+		[MT_LOSS_MISSED] = "probe_missed",
+	};
+
+	return names[cause];
+}
 
 static const char *ended_by__name(enum mt_ended_by ended_by)
 {
@@ -90,6 +97,20 @@ static int build_probes(const struct model *model, struct report *report)
 	return 0;
 }
 
+static uint64_t loss__count(const struct model *model, unsigned int cause, uint64_t undecodable)
+{
+	return model->losses.lost[cause] + (cause == MT_LOSS_READ ? undecodable : 0);
+}
+
+uint64_t report__lost(const struct model *model, uint64_t undecodable)
+{
+	uint64_t lost = 0;
+
+	for (unsigned int cause = 0; cause < MT_LOSS_NR; cause++)
+		lost += loss__count(model, cause, undecodable);
+	return lost;
+}
+
 static int build_losses(const struct model *model, uint64_t undecodable, struct report *report)
 {
 	report->loss.by_cause = calloc(MT_LOSS_NR, sizeof(*report->loss.by_cause));
@@ -101,12 +122,10 @@ static int build_losses(const struct model *model, uint64_t undecodable, struct 
 	for (size_t i = 0; i < model->probes.nr; i++)
 		if (model->probes.items[i].weight > report->loss.fault_weight_max)
 			report->loss.fault_weight_max = model->probes.items[i].weight;
-	for (size_t i = 0; i < MT_LOSS_NR; i++) {
-		uint64_t count = model->losses.lost[i] + (i == MT_LOSS_READ ? undecodable : 0);
-
-		report->loss.by_cause[i].cause = loss_causes[i];
-		report->loss.by_cause[i].count = count;
-		report->loss.records += count;
+	report->loss.records = report__lost(model, undecodable);
+	for (unsigned int i = 0; i < MT_LOSS_NR; i++) {
+		report->loss.by_cause[i].cause = loss_cause__name(i);
+		report->loss.by_cause[i].count = loss__count(model, i, undecodable);
 	}
 	return 0;
 }

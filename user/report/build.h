@@ -11,9 +11,15 @@ struct process;
 struct report;
 struct report_interval;
 
+/* "ring_full_faults", …; cause: an enum mt_loss. */
+const char *loss_cause__name(unsigned int cause);
+
+/* Records lost so far, in all; undecodable: records that the reader could not use. */
+uint64_t report__lost(const struct model *model, uint64_t undecodable);
+
 /*
- * A report of all that the model knows. version: static; undecodable: records that the reader
- * could not use. 0 or -ENOMEM; the caller owns the result: report__free().
+ * A report of all that the model knows. version: static; undecodable as above. 0 or -ENOMEM; the
+ * caller owns the result: report__free().
  */
 int report__build(struct model *model, const char *version, uint64_t undecodable,
 		  struct report **ret);

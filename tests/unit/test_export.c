@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Events as rows: what each kind says, when there is none, bounded memory. */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "events.h"
+#include "render/event_lines.h"
+#include "report/event_row.h"
+
+#define AREA 0x7f1000000000ULL
+#define CHILD 5000U
+/* A model that is fed, and its events as lines. */
+struct export
+{
+	struct feed *feed;
+	struct event_lines lines;
+	char *text;
+	size_t size;
+};
+
+static void take(void *ctx, struct model *model, const struct event *ev)
+{
+	struct export *export = ctx;
+	struct report_event row;
+
+	if (report__event(model, ev, &row))
+		assert_int_equal(event_lines__add(&export->lines, &row), 0);
+}
+
+static struct export *export__open(struct feed *feed, const struct line_format *format)
+{
+	struct export *export = calloc(1, sizeof(*export));
+	FILE *out = open_memstream(&export->text, &export->size);
+
+	assert_non_null(out);
+	assert_int_equal(event_lines__begin(&export->lines, format, out), 0);
+	export->feed = feed;
+	feed->taken = take;
+	feed->ctx = export;
+	return export;
+}
+
+/* The text so far. */
+static const char *export__text(struct export *export)
+{
+	assert_int_equal(event_lines__flush(&export->lines), 0);
+	return export->text;
+}
+
+static void export__close(struct export *export)
+{
+	export->feed->taken = NULL;
+	fclose(export->lines.out);
+	free(export->text);
+	free(export);
+}
+
+/* The last line, as an object. */
+static json_t *last_row(struct export *export)
+{
+	const char *text = export__text(export), *line;
+	json_error_t error;
+	json_t *row;
+
+	assert_true(export->size && text[export->size - 1] == '\n');
+	line = memrchr(text, '\n', export->size - 1);
+	row = json_loads(line ? line + 1 : text, JSON_REJECT_DUPLICATES, &error);
+	if (!row)
+		fail_msg("%s in: %s", error.text, line ? line + 1 : text);
+	return row;
+}
+
+/* The last line has these members, as JSON has them, and of the others that are not in each null.
+ */
+static void assert_row(struct export *export, const char *expected)
+{
+	static const char *const always[] = {"time", "t_ns", "pid", "tid", "comm", "thread"};
+	json_t *row = last_row(export), *want = json_loads(expected, 0, NULL), *value;
+	const char *key;
+
+	assert_non_null(want);
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		if (!json_object_get(want, always[i]))
+			json_object_del(row, always[i]);
+	json_object_foreach(row, key, value) if (!json_object_get(want, key))
+		json_object_set_new(want, key, json_null());
+	if (!json_equal(row, want))
+		fail_msg("row %s\nnot %s", json_dumps(row, JSON_SORT_KEYS),
+			 json_dumps(want, JSON_SORT_KEYS));
+	json_decref(row);
+	json_decref(want);
+}
+
+static void test_common_columns(void **state)
+{
+	struct feed *feed = *state;
+	struct export *export = export__open(feed, &ndjson_lines);
+
+	feed__fault(feed, PID, HEAP, FLT(0, 0));
+	/* The first record, the session, is of 1.000001000 s. */
+	assert_row(export,
+		   "{\"time\":\"2026-11-21T09:26:48.123466789Z\",\"t_ns\":10000,\"pid\":4242,"
+		   "\"tid\":4242,\"comm\":\"worker\",\"thread\":\"reader\",\"kind\":\"fault\","
+		   "\"address\":\"0x700000\",\"region\":\"heap\",\"access\":\"write\"}");
+	/* The second changes within the fraction, and on to another day. */
+	feed->now_ns = 1000001000 + 876543210 - 1000;
+	feed__fault(feed, PID, HEAP, FLT(1, 0));
+	assert_row(export, "{\"time\":\"2026-11-21T09:26:48.999999999Z\",\"t_ns\":876543210,"
+			   "\"kind\":\"fault\",\"address\":\"0x700000\",\"region\":\"heap\","
+			   "\"access\":\"write\"}");
+	feed__fault(feed, PID, HEAP, FLT(2, 0));
+	assert_row(export, "{\"time\":\"2026-11-21T09:26:49.000000999Z\",\"t_ns\":876544210,"
+			   "\"kind\":\"fault\",\"address\":\"0x700000\",\"region\":\"heap\","
+			   "\"access\":\"write\"}");
+	feed->now_ns += 86400ULL * 1000000000 - 1000;
+	feed__fault(feed, PID, HEAP, FLT(3, 0));
+	assert_row(export, "{\"time\":\"2026-11-22T09:26:49.000000999Z\",\"t_ns\":86400876544210,"
+			   "\"kind\":\"fault\",\"address\":\"0x700000\",\"region\":\"heap\","
+			   "\"access\":\"write\"}");
+	/* Before the session: its reader has dated it so. */
+	feed->now_ns = 999998000;
+	feed__fault(feed, PID, HEAP, FLT(4, 0));
+	assert_row(export, "{\"time\":\"2026-11-21T09:26:48.123454789Z\",\"t_ns\":-2000,"
+			   "\"kind\":\"fault\",\"address\":\"0x700000\",\"region\":\"heap\","
+			   "\"access\":\"write\"}");
+	export__close(export);
+}
+
+static void test_nothing_known(void **state)
+{
+	struct feed feed;
+	struct export *export;
+
+	(void)state;
+	feed__open(&feed);
+	export = export__open(&feed, &ndjson_lines);
+	feed__fault(&feed, 7, 0, FLT(0, 0));
+	assert_row(export, "{\"time\":null,\"t_ns\":null,\"pid\":4242,\"tid\":7,\"comm\":null,"
+			   "\"thread\":null,\"kind\":\"fault\",\"address\":\"0x0\","
+			   "\"region\":\"other\",\"access\":\"write\"}");
+	export__close(export);
+	feed__close(&feed);
+}
+
+static void test_accesses(void **state)
+{
+	struct feed *feed = *state;
+	struct export *export = export__open(feed, &ndjson_lines);
+
+	feed__fault_of(feed, PID, PID, LIB + 8, MT_FAULT_KERNEL, FLT(0, 0), 0);
+	assert_row(export, "{\"kind\":\"fault\",\"address\":\"0x7f0000000008\",\"region\":\"file\","
+			   "\"access\":\"read\",\"name\":\"/usr/lib/libc.so.6\","
+			   "\"detail\":\"kernel\"}");
+	feed__fault_of(feed, PID, PID, TEXT, MT_FAULT_EXEC, FLT(1, 0), 0);
+	assert_row(export, "{\"kind\":\"fault\",\"address\":\"0x400000\",\"region\":\"text\","
+			   "\"access\":\"exec\",\"name\":\"/usr/bin/worker\"}");
+	feed__fault_of(feed, PID, PID, HEAP, MT_FAULT_WRITE | MT_FAULT_PROT | MT_FAULT_KERNEL,
+		       FLT(2, 0), 0);
+	assert_row(export, "{\"kind\":\"fault\",\"address\":\"0x700000\",\"region\":\"heap\","
+			   "\"access\":\"write\",\"detail\":\"kernel protection\"}");
+	feed__major(feed, PID, LIB);
+	assert_row(export, "{\"kind\":\"major\",\"address\":\"0x7f0000000000\",\"region\":\"file\","
+			   "\"name\":\"/usr/lib/libc.so.6\"}");
+	/* As of the event: the same address is something else by then. */
+	feed__fault(feed, PID, AREA, FLT(3, 0));
+	assert_row(export, "{\"kind\":\"fault\",\"address\":\"0x7f1000000000\","
+			   "\"region\":\"other\",\"access\":\"write\"}");
+	feed__mmap(feed, AREA, PAGE, RW, ANON, FLT(3, 0));
+	feed__fault(feed, PID, AREA, FLT(3, 0));
+	assert_row(export, "{\"kind\":\"fault\",\"address\":\"0x7f1000000000\","
+			   "\"region\":\"anon\",\"access\":\"write\"}");
+	export__close(export);
+}
+
+static void test_calls(void **state)
+{
+	struct feed *feed = *state;
+	struct export *export = export__open(feed, &ndjson_lines);
+
+	feed__mmap(feed, AREA, 4 * PAGE, RW, ANON | MAP_POPULATE | MAP_FIXED, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"mmap\",\"address\":\"0x7f1000000000\",\"region\":\"anon\","
+			   "\"size_bytes\":16384,\"result\":\"0x7f1000000000\","
+			   "\"detail\":\"prot=rw- private anonymous fixed populate\"}");
+	feed__map_file(feed, AREA + 8 * PAGE, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, 0, "x.so");
+	assert_row(export, "{\"kind\":\"mmap\",\"address\":\"0x7f1000008000\",\"region\":\"text\","
+			   "\"size_bytes\":4096,\"result\":\"0x7f1000008000\",\"name\":\"x.so\","
+			   "\"detail\":\"prot=r-x shared offset=0x0\"}");
+	feed__call(feed, MT_KIND_MMAP, PID, ARGS(0, ~0ULL, 0, ANON | 0x4000000, -1ULL, 0), -ENOMEM,
+		   FLT(0, 0));
+	assert_row(export, "{\"kind\":\"mmap\",\"size_bytes\":9223372036854775807,"
+			   "\"result\":\"ENOMEM\","
+			   "\"detail\":\"prot=--- private anonymous flags=0x4000000\"}");
+	feed__call(feed, MT_KIND_MPROTECT, PID, ARGS(AREA, PAGE, PROT_READ), 0, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"mprotect\",\"address\":\"0x7f1000000000\","
+			   "\"region\":\"anon\",\"size_bytes\":4096,\"result\":\"0\","
+			   "\"detail\":\"prot=r--\"}");
+	feed__call(feed, MT_KIND_MADVISE, PID, ARGS(AREA, PAGE, 4), 0, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"madvise\",\"address\":\"0x7f1000000000\","
+			   "\"region\":\"anon\",\"size_bytes\":4096,\"result\":\"0\","
+			   "\"detail\":\"dontneed\"}");
+	feed__call(feed, MT_KIND_MADVISE, PID, ARGS(AREA, PAGE, 9999), -EINVAL, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"madvise\",\"address\":\"0x7f1000000000\","
+			   "\"region\":\"anon\",\"size_bytes\":4096,\"result\":\"EINVAL\","
+			   "\"detail\":\"advice=9999\"}");
+	feed__call(feed, MT_KIND_MREMAP, PID,
+		   ARGS(AREA + PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED),
+		   AREA + 64 * PAGE, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"mremap\",\"address\":\"0x7f1000001000\","
+			   "\"region\":\"anon\",\"size_bytes\":8192,"
+			   "\"result\":\"0x7f1000040000\","
+			   "\"detail\":\"old_size_bytes=4096 maymove fixed\"}");
+	feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(AREA, PAGE), 0, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"munmap\",\"address\":\"0x7f1000000000\","
+			   "\"size_bytes\":4096,\"result\":\"0\"}");
+	feed__call(feed, MT_KIND_BRK, PID, ARGS(HEAP + 0x30000), HEAP + 0x30000, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"brk\",\"address\":\"0x730000\",\"region\":\"heap\","
+			   "\"size_bytes\":196608,\"result\":\"0x730000\"}");
+	feed__call(feed, MT_KIND_BRK, PID, ARGS(HEAP + (1ULL << 40)), HEAP + 0x30000, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"brk\",\"address\":\"0x10000700000\",\"region\":\"heap\","
+			   "\"size_bytes\":196608,\"result\":\"ENOMEM\"}");
+	feed__call(feed, MT_KIND_BRK, PID, ARGS(0), HEAP + 0x30000, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"brk\",\"region\":\"heap\",\"size_bytes\":196608,"
+			   "\"result\":\"0x730000\"}");
+	feed__call(feed, MT_KIND_MLOCK, PID, ARGS(HEAP, PAGE), -4000, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"mlock\",\"address\":\"0x700000\",\"region\":\"heap\","
+			   "\"size_bytes\":4096,\"result\":\"-4000\"}");
+	feed__call(feed, MT_KIND_MLOCKALL, PID, ARGS(MCL_CURRENT | MCL_FUTURE), 0, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"mlockall\",\"result\":\"0\","
+			   "\"detail\":\"current future\"}");
+	export__close(export);
+}
+
+static void feed__signal(struct feed *feed, int signo, int code, uint64_t addr, uint64_t sp)
+{
+	struct mt_signal rec = {
+		.hdr = record__header(MT_KIND_SIGNAL, sizeof(rec), PID, PID),
+		.signo = signo,
+		.code = code,
+		.addr = addr,
+		.sp = sp,
+		.ip = TEXT + 0x10,
+		.stack_limit_bytes = STACK_LIMIT,
+		.stack_vm_bytes = STACK_LIMIT,
+		.comm = "deep",
+	};
+
+	feed__now(feed, &rec);
+}
+
+static void test_signals(void **state)
+{
+	struct feed *feed = *state;
+	struct export *export = export__open(feed, &ndjson_lines);
+	uint64_t below = STACK_END - STACK_LIMIT - PAGE;
+
+	feed__signal(feed, SIGSEGV, SEGV_MAPERR, below, below);
+	assert_row(export,
+		   "{\"thread\":\"deep\",\"kind\":\"signal\",\"address\":\"0x7ffcff8ff000\","
+		   "\"region\":\"other\",\"size_bytes\":8388608,\"result\":\"SIGSEGV\","
+		   "\"detail\":\"SEGV_MAPERR hit=main_limit limit_bytes=8388608 "
+		   "sp=0x7ffcff8ff000 ip=0x400010\"}");
+	feed__signal(feed, SIGSEGV, SEGV_MAPERR, 0, STACK_START);
+	assert_row(export, "{\"kind\":\"signal\",\"address\":\"0x0\",\"region\":\"other\","
+			   "\"result\":\"SIGSEGV\","
+			   "\"detail\":\"SEGV_MAPERR sp=0x7ffd000df000 ip=0x400010\"}");
+	feed__signal(feed, SIGSEGV, SI_KERNEL, ~0ULL, STACK_START);
+	assert_row(export, "{\"kind\":\"signal\",\"address\":\"0xffffffffffffffff\","
+			   "\"region\":\"other\",\"result\":\"SIGSEGV\","
+			   "\"detail\":\"SI_KERNEL sp=0x7ffd000df000 ip=0x400010\"}");
+	feed__signal(feed, SIGBUS, BUS_ADRERR, LIB, STACK_START);
+	assert_row(export, "{\"kind\":\"signal\",\"address\":\"0x7f0000000000\","
+			   "\"region\":\"file\",\"name\":\"/usr/lib/libc.so.6\","
+			   "\"result\":\"SIGBUS\","
+			   "\"detail\":\"BUS_ADRERR sp=0x7ffd000df000 ip=0x400010\"}");
+	feed__signal(feed, 99, -6, LIB, STACK_START);
+	assert_row(export, "{\"kind\":\"signal\",\"address\":\"0x7f0000000000\","
+			   "\"region\":\"file\",\"name\":\"/usr/lib/libc.so.6\","
+			   "\"result\":\"signal 99\","
+			   "\"detail\":\"code=-6 sp=0x7ffd000df000 ip=0x400010\"}");
+	export__close(export);
+}
+
+static void test_lives(void **state)
+{
+	struct feed *feed = *state;
+	struct export *export = export__open(feed, &ndjson_lines);
+
+	feed__fork(feed, PID, CHILD, CHILD, 0, FLT(0, 0));
+	assert_row(export, "{\"pid\":4242,\"comm\":\"worker\",\"kind\":\"fork\","
+			   "\"child_pid\":5000,\"child_tid\":5000}");
+	feed__fork(feed, PID, PID, 4243, 0, FLT(0, 0));
+	assert_row(export, "{\"pid\":4242,\"kind\":\"fork\",\"child_pid\":4242,"
+			   "\"child_tid\":4243,\"detail\":\"thread\"}");
+	feed__exec(feed, PID, 0x900000, FLT(1, 0));
+	assert_row(export, "{\"comm\":\"fresh\",\"kind\":\"exec\",\"name\":\"/bin/fresh\"}");
+	feed__exec(feed, 4243, 0x900000, FLT(1, 0));
+	assert_row(export, "{\"comm\":\"fresh\",\"kind\":\"exec\",\"name\":\"/bin/fresh\","
+			   "\"detail\":\"old_tid=4243\"}");
+	feed__mapping(feed, MT_MAPPING_FIRST, TEXT, TEXT + PAGE, PROT_READ | PROT_EXEC, "/a b");
+	assert_row(export, "{\"kind\":\"mapping\",\"address\":\"0x400000\",\"region\":\"text\","
+			   "\"size_bytes\":4096,\"name\":\"/a b\","
+			   "\"detail\":\"prot=r-x private first offset=0x0\"}");
+	feed__mapping(feed, MT_MAPPING_ANON | MT_MAPPING_HEAP, HEAP, HEAP + PAGE, RW, "[heap]");
+	assert_row(export,
+		   "{\"kind\":\"mapping\",\"address\":\"0x700000\",\"region\":\"heap\","
+		   "\"size_bytes\":4096,\"name\":\"[heap]\",\"detail\":\"prot=rw- private\"}");
+	feed__exit(feed, CHILD, CHILD, true, SIGKILL | 0x80, FLT(0, 0));
+	assert_row(export, "{\"pid\":5000,\"kind\":\"exit\",\"result\":\"SIGKILL\","
+			   "\"detail\":\"process core peak_rss_bytes=67108864\"}");
+	feed__exit(feed, PID, 4242, true, 3 << 8, FLT(1, 0));
+	assert_row(export, "{\"kind\":\"exit\",\"result\":\"3\","
+			   "\"detail\":\"process peak_rss_bytes=67108864\"}");
+	export__close(export);
+}
+
+static void feed__losses(struct feed *feed, uint64_t faults, uint64_t records)
+{
+	struct mt_losses rec = {
+		.hdr = record__header(MT_KIND_LOSS, sizeof(rec), 0, 0),
+		.lost = {[MT_LOSS_RING_FAULTS] = faults, [MT_LOSS_RING_RECORDS] = records},
+	};
+
+	feed__now(feed, &rec);
+}
+
+static void test_losses(void **state)
+{
+	struct feed *feed = *state;
+	struct export *export = export__open(feed, &ndjson_lines);
+
+	feed__losses(feed, 0, 0);
+	assert_string_equal(export__text(export), "");
+	feed__losses(feed, 64, 0);
+	assert_row(export, "{\"pid\":null,\"tid\":null,\"comm\":null,\"thread\":null,"
+			   "\"kind\":\"loss\",\"result\":\"64\","
+			   "\"detail\":\"ring_full_faults=64\"}");
+	feed__losses(feed, 70, 3);
+	assert_row(export, "{\"kind\":\"loss\",\"result\":\"9\","
+			   "\"detail\":\"ring_full_faults=6 ring_full_records=3\"}");
+	feed__losses(feed, 70, 3);
+	assert_row(export, "{\"kind\":\"loss\",\"result\":\"9\","
+			   "\"detail\":\"ring_full_faults=6 ring_full_records=3\"}");
+	assert_int_equal(export->size, strlen(export->text));
+	export__close(export);
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t nr = 0;
+
+	for (; (text = strchr(text, '\n')); text++)
+		nr++;
+	return nr;
+}
+
+/* Of what memtrace does itself there are no lines, and none after the end of the run. */
+static void test_no_rows(void **state)
+{
+	struct feed *feed = *state;
+	struct mt_sample sample = {.hdr = record__header(MT_KIND_SAMPLE, sizeof(sample), PID, PID),
+				   .rss_bytes = 12288};
+	struct export *export = export__open(feed, &ndjson_lines);
+
+	feed__session(feed, 1000000000);
+	feed__program(feed);
+	feed__tick(feed, MT_KIND_TICK, feed->now_ns + 1000);
+	assert_int_equal(count_lines(export__text(export)), 7); /* of feed__map_program() */
+	assert_row(export, "{\"kind\":\"mapping\",\"address\":\"0x7ffd00200000\","
+			   "\"region\":\"vdso\",\"size_bytes\":8192,\"name\":\"[vdso]\","
+			   "\"detail\":\"prot=r-x private\"}");
+	feed__now(feed, &sample);
+	assert_row(export, "{\"kind\":\"rss\",\"size_bytes\":12288}");
+	feed__tick(feed, MT_KIND_END, feed->now_ns + 1000);
+	feed__fault(feed, PID, HEAP, FLT(0, 0));
+	assert_row(export, "{\"kind\":\"rss\",\"size_bytes\":12288}");
+	export__close(export);
+}
+
+static void feed__named_exit(struct feed *feed, uint32_t pid)
+{
+	struct mt_exit rec = {
+		.hdr = record__header(MT_KIND_EXIT, sizeof(rec), pid, pid),
+		.flt = FLT(1, 0),
+		.comm = "child",
+	};
+
+	rec.hdr.flags = MT_EXIT_GROUP;
+	feed__now(feed, &rec);
+}
+
+/* Each child faults in an address space that is far from the others', and ends. */
+static void live_and_die(struct feed *feed, uint32_t nr)
+{
+	for (uint32_t i = 0; i < nr; i++) {
+		uint32_t pid = CHILD + i;
+		uint64_t addr = AREA + ((uint64_t)i << 30);
+
+		feed__fork(feed, PID, pid, pid, 0, FLT(0, 0));
+		feed__fault_of(feed, pid, pid, addr, MT_FAULT_WRITE, FLT(0, 0), 0);
+		/* It comes to nothing: what was noted of it is taken back. */
+		feed__fault_of(feed, pid, pid, addr + PAGE, MT_FAULT_WRITE, FLT(0, 0), 0);
+		feed__fault_of(feed, PID, PID, addr, MT_FAULT_WRITE, FLT(i, 0), 0);
+		feed__named_exit(feed, pid);
+	}
+}
+
+/* Without a report to come, what has ended is forgotten, but not before its row is made. */
+static void test_memory_is_bounded(void **state)
+{
+	struct export *export;
+	struct feed feed;
+	size_t nr_exits = 0;
+
+	(void)state;
+	feed__open(&feed);
+	feed.model->forgets_ended = true;
+	export = export__open(&feed, &ndjson_lines);
+	feed__session(&feed, 1000000000);
+	feed__program(&feed);
+	live_and_die(&feed, 5000);
+	assert_true(feed.model->nr_processes <= 100);
+	assert_true(feed.model->current.nr <= 100);
+	assert_true(HASH_COUNT(feed.model->by_pid) <= 100);
+	assert_int_equal(HASH_COUNT(feed__proc(&feed)->faults.pages.slices), 0);
+	assert_int_equal(feed__proc(&feed)->check.observed, 5000);
+	for (const char *at = export__text(export);
+	     (at = strstr(at, "\"comm\":\"child\",\"kind\":\"exit\"")); at++)
+		nr_exits++;
+	assert_int_equal(nr_exits, 5000);
+	/* A tick closes the last interval of those that are left, the next one forgets them. */
+	feed__tick(&feed, MT_KIND_TICK, feed.now_ns + 1000);
+	feed__tick(&feed, MT_KIND_TICK, feed.now_ns + 1000);
+	assert_int_equal(feed.model->nr_processes, 1);
+	export__close(export);
+	feed__close(&feed);
+}
+
+#define fed_test(f) cmocka_unit_test_setup_teardown(f, feed__setup, feed__teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		fed_test(test_common_columns),
+		cmocka_unit_test(test_nothing_known),
+		fed_test(test_accesses),
+		fed_test(test_calls),
+		fed_test(test_signals),
+		fed_test(test_lives),
+		fed_test(test_losses),
+		fed_test(test_no_rows),
+		cmocka_unit_test(test_memory_is_bounded),
+	};
+
+	return cmocka_run_group_tests_name("export", tests, NULL, NULL);
+}
