@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -321,12 +322,15 @@ void live__await_tracing(struct live_process *memtrace)
 
 int live__wait(struct live_process *process)
 {
+	struct rusage usage;
+
 	while (read_some(process))
 		;
 	if (process->pid > 0) {
-		while (waitpid(process->pid, &process->status, 0) < 0)
+		while (wait4(process->pid, &process->status, 0, &usage) < 0)
 			assert_int_equal(errno, EINTR);
 		process->pid = 0;
+		process->peak_rss_bytes = (int64_t)usage.ru_maxrss << 10;
 	}
 	return process->status;
 }

@@ -27,6 +27,7 @@ struct live_process {
 	int out;
 	int err;
 	int status; /* as wait(2) has it, once reaped */
+	int64_t peak_rss_bytes;
 	/* All that it has printed so far, NUL-terminated; line_at: what read_line() has not taken.
 	 */
 	struct live_text {
