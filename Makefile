@@ -69,6 +69,7 @@ USER_SRCS := $(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))
 WORKLOAD_COMMON := $(wildcard tests/workloads/common.c)
 WORKLOAD_SRCS := $(filter-out $(WORKLOAD_COMMON),$(sort $(wildcard tests/workloads/*.c)))
 UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
+REPLAY_SRCS := $(sort $(wildcard tests/replay/*.c))
 LIVE_SRCS := $(sort $(wildcard tests/bpf/*.c))
 
 BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=build/bpf/%.bpf.o)
@@ -78,16 +79,21 @@ WORKLOAD_COMMON_OBJ := $(WORKLOAD_COMMON:%.c=build/obj-workloads/%.o)
 WORKLOAD_OBJS := $(WORKLOAD_SRCS:%.c=build/obj-workloads/%.o)
 WORKLOADS := $(WORKLOAD_SRCS:tests/workloads/%.c=build/workloads/%)
 UNIT_OBJS := $(UNIT_SRCS:%.c=$(O)/obj/%.o)
+REPLAY_OBJS := $(REPLAY_SRCS:%.c=$(O)/obj/%.o)
 LIVE_OBJS := $(LIVE_SRCS:%.c=$(O)/obj/%.o)
 UNIT_SHARED_OBJS := $(filter-out $(O)/obj/tests/unit/test_%,$(UNIT_OBJS))
+# They look a report up as the live tests do.
+REPLAY_SHARED_OBJS := $(filter-out $(O)/obj/tests/replay/test_%,$(REPLAY_OBJS)) \
+	$(O)/obj/tests/bpf/live_report.o
 LIVE_SHARED_OBJS := $(filter-out $(O)/obj/tests/bpf/test_%,$(LIVE_OBJS))
-UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(filter tests/unit/test_%,$(UNIT_SRCS)))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(filter tests/unit/test_%,$(UNIT_SRCS))) \
+	$(patsubst tests/replay/%.c,$(O)/replay/%,$(filter tests/replay/test_%,$(REPLAY_SRCS)))
 LIVE_TESTS := $(patsubst tests/bpf/%.c,$(O)/live/%,$(filter tests/bpf/test_%,$(LIVE_SRCS)))
 SKEL := build/gen/memtrace.skel.h
 MAN_PAGES := doc/memtrace.8 doc/memtrace-recording.5
 
 DEPS := $(BPF_OBJS:.o=.d) $(USER_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(LIVE_OBJS:.o=.d) \
-	$(WORKLOAD_OBJS:.o=.d) $(WORKLOAD_COMMON_OBJ:.o=.d)
+	$(REPLAY_OBJS:.o=.d) $(WORKLOAD_OBJS:.o=.d) $(WORKLOAD_COMMON_OBJ:.o=.d)
 
 .PHONY: all bpf check demo lint format install clean workloads unit live bench deps test-deps \
 	unit-programs live-programs FORCE
@@ -138,14 +144,19 @@ $(O)/obj/%.o: %.c $(O)/obj/.flags | deps $(SKEL)
 	$(say) CC $@
 	$(Q)$(CC) $(USER_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
 
-$(UNIT_OBJS) $(LIVE_OBJS): EXTRA_CFLAGS = $(TEST_CFLAGS) -Itests -I$(<D)
-$(UNIT_OBJS) $(LIVE_OBJS): | test-deps
+$(UNIT_OBJS) $(REPLAY_OBJS) $(LIVE_OBJS): EXTRA_CFLAGS = $(TEST_CFLAGS) -Itests -I$(<D)
+$(UNIT_OBJS) $(REPLAY_OBJS) $(LIVE_OBJS): | test-deps
 
 $(O)/memtrace: $(USER_OBJS) $(O)/obj/.flags
 	$(say) LD $@
 	$(Q)$(CC) $(USER_LDFLAGS) $(USER_OBJS) -o $@ $(PKG_LIBS)
 
 $(O)/unit/%: $(O)/obj/tests/unit/%.o $(UNIT_SHARED_OBJS) $(LIB_OBJS)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(USER_LDFLAGS) $^ -o $@ $(TEST_LIBS) $(PKG_LIBS)
+
+$(O)/replay/%: $(O)/obj/tests/replay/%.o $(REPLAY_SHARED_OBJS) $(LIB_OBJS)
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(USER_LDFLAGS) $^ -o $@ $(TEST_LIBS) $(PKG_LIBS)

@@ -54,7 +54,7 @@ static int tell_end(const struct source *source, const char *name, const struct 
 		return error__set(error, -file__error(source), "cannot read %s any further: %s",
 				  name, strerror(-file__error(source)));
 	if (session->ended_by != MT_ENDED_CUT_OFF) {
-		if (file__state(source) != READER_AT_END)
+		if (damaged)
 			message("%s goes on after its end, at byte %s: that is ignored", name,
 				at.s);
 	} else if (!session->end_ns) {

@@ -17,9 +17,9 @@ static const struct probe probes[] = {
 	{
 		.fact = "page faults",
 		.via = "tp_btf page_fault_user, page_fault_kernel",
-		.misses = "pages populated without an exception (in the check; by direct I/O, "
-			  "io_uring "
-			  "or ptrace they are unexplained)",
+		.misses =
+			"pages populated without an exception (they are in the check, unexplained "
+			"where direct I/O, io_uring or ptrace did it)",
 		.how = PROBE_TP_BTF,
 		.required = true,
 		.since = "the page-fault tracepoints of x86-64 with BTF (Linux 5.5)",

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Of each workload the report of its recording says what the workload has said of itself. So what
+ * is expected of the reports is more than what memtrace once made of them.
+ */
+#include "saved.h"
+
+#include <glob.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What a check of a recording has at hand. */
+struct replay {
+	json_t *report;	 /* all rows of every table */
+	json_t *said;	 /* the workload's first line; NULL: it says none */
+	json_t *process; /* the one that said it, or the only one */
+};
+
+static void assert_totals(const struct replay *replay)
+{
+	assert_number(replay->said, "outside", 0);
+	assert_number(replay->process, "faults.minor",
+		      live__number(replay->said, "minor") + live__number(replay->said, "after"));
+	assert_number(replay->process, "faults.major", live__number(replay->said, "major"));
+}
+
+static json_t *assert_mapping(const struct replay *replay, int64_t faults)
+{
+	json_t *row = live__mapping_at(replay->process, live__text(replay->said, "address"));
+
+	assert_number(row, "faults", faults);
+	assert_number(row, "mapped_bytes", live__number(replay->said, "bytes"));
+	return row;
+}
+
+static void check_brksteps(const struct replay *replay)
+{
+	int64_t growth = live__number(replay->said, "growth_bytes");
+
+	assert_totals(replay);
+	assert_number(replay->process, "heap.calls.brk.count", live__number(replay->said, "calls"));
+	assert_number(replay->process, "heap.calls.brk.failed", 2);
+	assert_number(replay->process, "heap.calls.brk.bytes",
+		      live__number(replay->said, "grown_bytes"));
+	assert_number(replay->process, "heap.growth_bytes", growth);
+	assert_number(replay->process, "heap.peak_bytes",
+		      live__number(replay->process, "heap.brk_bytes") +
+			      live__number(replay->process, "heap.anon_mmap_bytes") - growth +
+			      live__number(replay->said, "peak_growth_bytes"));
+	assert_number(replay->process, "faults.by_region.heap",
+		      live__number(replay->said, "pages"));
+}
+
+/* It prints no figures; these are in its source. */
+static void check_demo(const struct replay *replay)
+{
+	json_t *hits = live__at(replay->process, "stack.hits");
+
+	assert_string_equal(live__text(replay->process, "comm"), "demo");
+	assert_int_equal(json_array_size(hits), 1);
+	assert_string_equal(live__text(json_array_get(hits, 0), "kind"), "main_limit");
+	assert_number(json_array_get(hits, 0), "limit_bytes", 2 << 20);
+	assert_number(replay->process, "end.exit_code", 0);
+	/* Six mappings of 4 MiB, in three threads one of 2 MiB, and what malloc has for a thread.
+	 */
+	assert_in_range(live__number(replay->process, "faults.by_region.anon"), 30 << 8,
+			(30 << 8) + 16);
+	assert_true(json_array_size(live__at(replay->process, "faults.timeline")) >= 4);
+}
+
+static void check_execchain(const struct replay *replay)
+{
+	json_t *row = live__mapping_at(replay->process, live__text(replay->said, "address"));
+
+	assert_number(row, "faults", live__number(replay->said, "pages"));
+	assert_number(replay->process, "end.exit_code", live__number(replay->said, "code"));
+	assert_int_equal(json_array_size(live__at(replay->report, "processes")), 1);
+}
+
+static void check_exits(const struct replay *replay)
+{
+	assert_number(replay->process, "end.exit_code", 3);
+}
+
+static void check_fault_both(const struct replay *replay)
+{
+	int64_t pages = live__number(replay->said, "pages");
+
+	assert_totals(replay);
+	assert_number(replay->process, "faults.by_access.read", pages);
+	assert_number(replay->process, "faults.by_access.write", pages);
+	assert_number(assert_mapping(replay, 2 * pages), "pages_touched", pages);
+}
+
+static void check_fault_random(const struct replay *replay)
+{
+	json_t *row = assert_mapping(replay, live__number(replay->said, "pages"));
+
+	assert_totals(replay);
+	assert_number(row, "pages_touched", live__number(replay->said, "pages"));
+	assert_string_equal(live__text(row, "pattern"), "scattered");
+}
+
+static void check_fault_start(const struct replay *replay)
+{
+	json_t *row = assert_mapping(replay, live__number(replay->said, "pages"));
+
+	assert_string_equal(live__text(row, "pattern"), "strided");
+	assert_number(replay->process, "end.exit_code", 0);
+	/* From its first instruction; what went before, the fork, is not the program's. */
+	assert_true(live__number(replay->process, "faults.minor") <=
+		    live__number(replay->said, "minor_in_all"));
+	assert_true(live__number(replay->process, "faults.by_region.text") > 0);
+}
+
+static void check_filefault(const struct replay *replay)
+{
+	int64_t minor = live__number(replay->said, "minor");
+	int64_t major = live__number(replay->said, "major");
+	json_t *row = assert_mapping(replay, minor + major);
+
+	assert_totals(replay);
+	assert_number(row, "major", major);
+	assert_string_equal(live__text(row, "name"), live__text(replay->said, "path"));
+	assert_string_equal(live__text(row, "region"), "file");
+}
+
+static void check_filefault_cold(const struct replay *replay)
+{
+	check_filefault(replay);
+	assert_true(live__number(replay->said, "major") > 0);
+}
+
+static void check_forkcow(const struct replay *replay)
+{
+	json_t *children = live__at(replay->said, "children"), *child, *process, *row;
+	size_t i;
+
+	assert_totals(replay);
+	assert_int_equal(json_array_size(live__at(replay->report, "processes")),
+			 1 + json_array_size(children));
+	json_array_foreach(children, i, child)
+	{
+		process = live__process(replay->report, live__number(child, "pid"));
+		assert_number(process, "ppid", live__number(child, "ppid"));
+		assert_number(process, "faults.minor", live__number(child, "minor_in_all"));
+		row = live__mapping_at(process, live__text(replay->said, "address"));
+		assert_number(row, "faults", live__number(replay->said, "touched"));
+		assert_number(process, "end.exit_code", 0);
+	}
+}
+
+static void check_forkcow_vfork(const struct replay *replay)
+{
+	json_t *program = live__at(replay->said, "program"), *process, *row;
+
+	assert_totals(replay);
+	process = live__process(replay->report, live__number(program, "pid"));
+	assert_string_equal(live__text(process, "comm"), "fault");
+	/* exec fills some of its pages itself. */
+	assert_number(process, "check.kernel_minor", live__number(program, "minor_in_all"));
+	row = live__mapping_at(process, live__text(program, "address"));
+	assert_number(row, "faults", live__number(program, "pages"));
+}
+
+static void check_manyprocs(const struct replay *replay)
+{
+	json_t *pids = live__at(replay->said, "pids"), *pid, *process;
+	int64_t minor = 0, major = 0;
+	size_t i;
+
+	assert_totals(replay);
+	assert_int_equal(json_array_size(live__at(replay->report, "processes")),
+			 1 + json_array_size(pids));
+	json_array_foreach(pids, i, pid)
+	{
+		process = live__process(replay->report, json_integer_value(pid));
+		minor += live__number(process, "faults.minor");
+		major += live__number(process, "faults.major");
+		assert_number(process, "ppid", live__number(replay->said, "pid"));
+		assert_number(process, "end.exit_code", 0);
+	}
+	assert_number(replay->said, "minor_of_children", minor);
+	assert_number(replay->said, "major_of_children", major);
+}
+
+static void check_mmaps(const struct replay *replay)
+{
+	static const char *const keys[] = {"count", "failed", "bytes"};
+	json_t *mapping, *call;
+	const char *name;
+	char path[64];
+	size_t i;
+
+	assert_totals(replay);
+	json_object_foreach(live__at(replay->said, "calls"), name, call)
+	{
+		for (i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+			snprintf(path, sizeof(path), "heap.calls.%s.%s", name, keys[i]);
+			assert_number(replay->process, path, live__number(call, keys[i]));
+		}
+		assert_int_equal(
+			live__failures(replay->process, name, (int)live__number(call, "errno")),
+			live__number(call, "failed"));
+	}
+	assert_number(replay->process, "heap.growth_bytes",
+		      live__number(replay->said, "growth_bytes"));
+	json_array_foreach(live__at(replay->said, "mappings"), i, mapping)
+		assert_number(live__mapping_at(replay->process, live__text(mapping, "address")),
+			      "mapped_bytes", live__number(mapping, "bytes"));
+}
+
+static void check_populate(const struct replay *replay)
+{
+	int64_t pages = live__number(replay->said, "pages");
+
+	assert_number(replay->said, "minor", pages);
+	assert_number(replay->process, "check.kernel_minor", pages);
+	assert_number(replay->process, "check.explained.populated", pages);
+	assert_number(replay->process, "check.observed", 0);
+}
+
+static void check_shmem(const struct replay *replay)
+{
+	json_t *row = assert_mapping(replay, live__number(replay->said, "pages"));
+
+	assert_totals(replay);
+	assert_string_equal(live__text(row, "region"), "shmem");
+	assert_number(replay->process, "heap.growth_bytes", 0);
+}
+
+static void check_stackgrow(const struct replay *replay)
+{
+	assert_totals(replay);
+	assert_number(replay->process, "stack.peak_bytes",
+		      live__number(replay->said, "stack_bytes"));
+	assert_number(replay->process, "faults.by_region.stack",
+		      live__number(replay->said, "minor"));
+}
+
+static json_t *only_hit(const struct replay *replay, const char *kind)
+{
+	json_t *hits = live__at(replay->process, "stack.hits"), *hit;
+
+	assert_int_equal(json_array_size(hits), 1);
+	hit = json_array_get(hits, 0);
+	assert_string_equal(live__text(hit, "kind"), kind);
+	assert_number(hit, "tid", live__number(replay->said, "tid"));
+	return hit;
+}
+
+static void check_stackover_main(const struct replay *replay)
+{
+	json_t *hit = only_hit(replay, "main_limit");
+	int64_t limit = live__number(replay->said, "limit_bytes");
+
+	assert_number(hit, "limit_bytes", limit);
+	assert_number(replay->process, "stack.peak_bytes", limit);
+	assert_number(replay->process, "end.exit_code", 0);
+}
+
+static void check_stackover_null(const struct replay *replay)
+{
+	assert_int_equal(json_array_size(live__at(replay->process, "stack.hits")), 0);
+	assert_number(replay->process, "end.signal", live__number(replay->said, "signal"));
+}
+
+static void check_stackover_thread(const struct replay *replay)
+{
+	uint64_t address = live__address(only_hit(replay, "thread_guard"), "address");
+	uint64_t start = live__address(replay->said, "stack_start");
+
+	assert_true(address < start && address >= start - 4096);
+	assert_number(replay->process, "end.signal", live__number(replay->said, "signal"));
+}
+
+static void check_threads(const struct replay *replay)
+{
+	json_t *threads = live__at(replay->said, "threads"), *rows, *thread, *row;
+	size_t i, j;
+
+	assert_totals(replay);
+	rows = live__at(replay->process, "threads");
+	json_array_foreach(threads, i, thread)
+	{
+		size_t nr_found = 0;
+
+		json_array_foreach(rows, j, row)
+		{
+			if (live__number(row, "tid") != live__number(thread, "tid"))
+				continue;
+			assert_number(row, "minor", live__number(thread, "minor"));
+			nr_found++;
+		}
+		assert_int_equal(nr_found, 1);
+		row = live__mapping_at(replay->process, live__text(thread, "address"));
+		assert_number(row, "faults",
+			      live__number(thread, "minor") - live__number(thread, "stack_minor"));
+	}
+}
+
+static const struct judge {
+	const char *name;
+	void (*check)(const struct replay *replay);
+} judges[] = {
+	{"brksteps", check_brksteps},
+	{"demo", check_demo},
+	{"execchain", check_execchain},
+	{"execchain-thread", check_execchain},
+	{"exits", check_exits},
+	{"fault-both", check_fault_both},
+	{"fault-random", check_fault_random},
+	{"fault-start", check_fault_start},
+	{"filefault-cold", check_filefault_cold},
+	{"filefault-write", check_filefault},
+	{"forkcow", check_forkcow},
+	{"forkcow-vfork", check_forkcow_vfork},
+	{"manyprocs", check_manyprocs},
+	{"mmaps", check_mmaps},
+	{"populate", check_populate},
+	{"shmem", check_shmem},
+	{"stackgrow", check_stackgrow},
+	{"stackover-main", check_stackover_main},
+	{"stackover-null", check_stackover_null},
+	{"stackover-thread", check_stackover_thread},
+	{"threads", check_threads},
+};
+#define NR_JUDGES (sizeof(judges) / sizeof(judges[0]))
+
+static void check_said(const struct judge *judge)
+{
+	json_t *lines = saved__parse(saved__read(judge->name, "said.json"));
+	struct replay replay = {
+		.report = saved__parse(saved__report_whole(judge->name, "-v -n 0 -F json")),
+		.said = json_array_get(lines, 0),
+	};
+
+	live__assert_sound(replay.report, 0);
+	assert_string_equal(live__text(replay.report, "host.name"), "example");
+	replay.process = replay.said
+				 ? live__process(replay.report, live__number(replay.said, "pid"))
+				 : json_array_get(live__at(replay.report, "processes"), 0);
+	judge->check(&replay);
+	json_decref(replay.report);
+	json_decref(lines);
+}
+
+static void test_said(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < NR_JUDGES; i++)
+		check_said(&judges[i]);
+}
+
+/* Each workload has a recording of its name, or of its name and a word more. */
+static void test_every_workload(void **state)
+{
+	glob_t found;
+
+	(void)state;
+	assert_int_equal(glob("tests/workloads/*.c", 0, NULL, &found), 0);
+	assert_true(found.gl_pathc > 10);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		const char *name = strrchr(found.gl_pathv[i], '/') + 1;
+		size_t len = strcspn(name, "."), j = 0;
+
+		while (j < NR_JUDGES && (strncmp(judges[j].name, name, len) ||
+					 (judges[j].name[len] && judges[j].name[len] != '-')))
+			j++;
+		if (j == NR_JUDGES && strcmp(name, "common.c"))
+			fail_msg("no recording of %s", found.gl_pathv[i]);
+	}
+	globfree(&found);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_said),
+		cmocka_unit_test(test_every_workload),
+	};
+
+	return cmocka_run_group_tests_name("said", tests, saved__set_looks, NULL);
+}
