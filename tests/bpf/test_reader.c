@@ -67,25 +67,29 @@ static void test_readers_agree(void **state)
 	}
 }
 
-/* What is left of a recording that is cut short is the same to both. */
+/*
+ * What is left of a recording that is cut short is the same to both. zstd gives it by blocks of
+ * 128 KiB, some 20,000 faults: a somewhat shorter piece may have no fewer.
+ */
 static void test_readers_agree_on_pieces(void **state)
 {
 	struct live *live = *state;
-	long nr_faults, nr_before = 0;
+	long nr_faults, nr_before, nr_whole;
 	char path[128];
 	struct stat st;
 
 	snprintf(path, sizeof(path), "%s/piece.mtr", live->dir);
-	record(live, path, "-- build/workloads/fault --pages 60000 --order random", 0);
+	record(live, path, "-- build/workloads/fault --pages 100000 --order random", 0);
 	assert_int_equal(stat(path, &st), 0);
-	nr_faults = compare_readers(live, path);
-	assert_true(nr_faults >= 60000);
+	nr_faults = nr_whole = compare_readers(live, path);
+	assert_true(nr_whole >= 100000);
 	for (int tenths = 9; tenths > 1; tenths -= 2) {
 		assert_int_equal(truncate(path, st.st_size * tenths / 10), 0);
 		nr_before = nr_faults;
 		nr_faults = compare_readers(live, path);
-		assert_true(nr_faults < nr_before);
+		assert_true(nr_faults <= nr_before);
 	}
+	assert_in_range(nr_faults, 1, nr_whole / 2);
 }
 
 int main(void)
