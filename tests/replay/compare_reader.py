@@ -4,7 +4,8 @@
 Two readers of a recording, each with its own idea of memtrace-recording(5), must agree:
 read_recording.py and `memtrace report`. Says what they agree on, or where they differ.
 
-    compare_reader.py MEMTRACE FILE
+    compare_reader.py MEMTRACE FILE        with the report that this program makes
+    compare_reader.py REPORT.json FILE     with one that was made
 """
 import collections
 import json
@@ -81,10 +82,15 @@ def differences(read, report):
 
 def main():
     memtrace, path = sys.argv[1:]
-    run = subprocess.run([memtrace, "report", "-n0", "-F", "json", path], stdout=subprocess.PIPE,
-                         check=True)
+    if memtrace.endswith(".json"):
+        with open(memtrace, encoding="utf-8") as file:
+            report = json.load(file)
+    else:
+        run = subprocess.run([memtrace, "report", "-n0", "-F", "json", path],
+                             stdout=subprocess.PIPE, check=True)
+        report = json.loads(run.stdout)
     read = read_recording.read(path)
-    wrong = list(differences(read, json.loads(run.stdout)))
+    wrong = list(differences(read, report))
     for line in wrong:
         print(line)
     if wrong:
