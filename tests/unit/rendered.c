@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "base/escape.h"
 #include "render/render.h"
@@ -25,6 +26,21 @@ char *rendered(struct report *report, const struct render_options *opt)
 	fclose(out);
 	report__free(report);
 	return text;
+}
+
+json_t *json_at(json_t *root, const char *path)
+{
+	char key[64];
+	size_t len;
+
+	for (; *path && root; path += len + (path[len] == '.')) {
+		len = strcspn(path, ".");
+		snprintf(key, sizeof(key), "%.*s", (int)len, path);
+		root = json_is_array(root) ? json_array_get(root, strtoul(key, NULL, 10))
+					   : json_object_get(root, key);
+	}
+	assert_non_null(root);
+	return root;
 }
 
 /* cmocka's own messages end after 1,024 bytes. */

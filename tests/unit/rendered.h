@@ -3,11 +3,16 @@
 #ifndef MEMTRACE_TESTS_RENDERED_H
 #define MEMTRACE_TESTS_RENDERED_H
 
+#include <jansson.h>
+
 struct render_options;
 struct report;
 
 /* Renders the report and frees it; the caller frees the text. */
 char *rendered(struct report *report, const struct render_options *opt);
+
+/* A value of a document by its path: "processes.0.faults.minor". */
+json_t *json_at(json_t *root, const char *path);
 
 void assert_has(const char *text, const char *part);
 void assert_has_not(const char *text, const char *part);

@@ -372,22 +372,6 @@ static void test_details(void **state)
 	free(text);
 }
 
-/* A value by path: "processes.0.faults.minor". */
-static json_t *at(json_t *root, const char *path)
-{
-	char key[64];
-	size_t len;
-
-	for (; *path && root; path += len + (path[len] == '.')) {
-		len = strcspn(path, ".");
-		snprintf(key, sizeof(key), "%.*s", (int)len, path);
-		root = json_is_array(root) ? json_array_get(root, strtoul(key, NULL, 10))
-					   : json_object_get(root, key);
-	}
-	assert_non_null(root);
-	return root;
-}
-
 static json_t *load(struct pair *pair)
 {
 	char *text = render(pair, &ascii_80, true);
@@ -419,14 +403,14 @@ static void assert_keys(json_t *object, const char *keys)
 
 static void assert_number(json_t *root, const char *path, json_int_t value)
 {
-	assert_true(json_is_integer(at(root, path)));
-	assert_int_equal(json_integer_value(at(root, path)), value);
+	assert_true(json_is_integer(json_at(root, path)));
+	assert_int_equal(json_integer_value(json_at(root, path)), value);
 }
 
 static void assert_real(json_t *root, const char *path, double value)
 {
-	assert_true(json_is_real(at(root, path)));
-	assert_true(json_real_value(at(root, path)) == value);
+	assert_true(json_is_real(json_at(root, path)));
+	assert_true(json_real_value(json_at(root, path)) == value);
 }
 
 static void test_json(void **state)
@@ -440,33 +424,35 @@ static void test_json(void **state)
 	pair.b->session.duration_s = 40;
 	root = load(&pair);
 	assert_keys(root, "memtrace kind a b compared_by warnings all processes");
-	assert_string_equal(json_string_value(at(root, "kind")), "diff");
+	assert_string_equal(json_string_value(json_at(root, "kind")), "diff");
 	assert_number(root, "memtrace.schema", 1);
-	assert_keys(at(root, "a"), "file host session probes loss folded");
-	assert_string_equal(json_string_value(at(root, "b.file")), "b.mtr");
-	assert_string_equal(json_string_value(at(root, "b.host.kernel")), "6.18.44");
-	assert_string_equal(json_string_value(at(root, "compared_by")), "rate");
-	assert_int_equal(json_array_size(at(root, "warnings")), 0);
-	assert_keys(at(root, "all"), "processes faults heap stack");
+	assert_keys(json_at(root, "a"), "file host session probes loss folded");
+	assert_string_equal(json_string_value(json_at(root, "b.file")), "b.mtr");
+	assert_string_equal(json_string_value(json_at(root, "b.host.kernel")), "6.18.44");
+	assert_string_equal(json_string_value(json_at(root, "compared_by")), "rate");
+	assert_int_equal(json_array_size(json_at(root, "warnings")), 0);
+	assert_keys(json_at(root, "all"), "processes faults heap stack");
 	assert_number(root, "all.processes.b", 3);
-	assert_int_equal(json_array_size(at(root, "processes")), 3);
-	process = at(root, "processes.0");
+	assert_int_equal(json_array_size(json_at(root, "processes")), 3);
+	process = json_at(root, "processes.0");
 	assert_keys(process, "comm exe state processes faults heap stack");
-	assert_string_equal(json_string_value(at(process, "comm")), "postgres");
-	assert_string_equal(json_string_value(at(process, "exe.a")), "/usr/bin/postgres");
-	assert_string_equal(json_string_value(at(process, "state")), "both");
-	assert_keys(at(process, "faults"), "total minor major lost by_region latency_ns");
-	assert_keys(at(process, "faults.total"), flow);
-	assert_keys(at(process, "faults.by_region"),
+	assert_string_equal(json_string_value(json_at(process, "comm")), "postgres");
+	assert_string_equal(json_string_value(json_at(process, "exe.a")), "/usr/bin/postgres");
+	assert_string_equal(json_string_value(json_at(process, "state")), "both");
+	assert_keys(json_at(process, "faults"), "total minor major lost by_region latency_ns");
+	assert_keys(json_at(process, "faults.total"), flow);
+	assert_keys(json_at(process, "faults.by_region"),
 		    "text data bss heap stack thread_stack anon file shmem vdso other");
-	assert_keys(at(process, "heap"), "growth_bytes peak_bytes largest_peak_bytes rss_bytes "
-					 "peak_rss_bytes largest_peak_rss_bytes calls");
-	assert_keys(at(process, "heap.calls"), "brk mmap munmap mremap madvise mprotect mlock");
-	assert_keys(at(process, "heap.calls.brk"), "count failed bytes");
-	assert_keys(at(process, "heap.calls.brk.count"), flow);
-	assert_keys(at(process, "heap.peak_bytes"), "a b change change_percent");
-	assert_keys(at(process, "stack"), "peak_bytes largest_peak_bytes hits");
-	assert_true(json_is_null(at(process, "faults.latency_ns")));
+	assert_keys(json_at(process, "heap"),
+		    "growth_bytes peak_bytes largest_peak_bytes rss_bytes "
+		    "peak_rss_bytes largest_peak_rss_bytes calls");
+	assert_keys(json_at(process, "heap.calls"),
+		    "brk mmap munmap mremap madvise mprotect mlock");
+	assert_keys(json_at(process, "heap.calls.brk"), "count failed bytes");
+	assert_keys(json_at(process, "heap.calls.brk.count"), flow);
+	assert_keys(json_at(process, "heap.peak_bytes"), "a b change change_percent");
+	assert_keys(json_at(process, "stack"), "peak_bytes largest_peak_bytes hits");
+	assert_true(json_is_null(json_at(process, "faults.latency_ns")));
 	assert_number(process, "faults.total.a", 1000);
 	assert_number(process, "faults.total.b", 2000);
 	assert_number(process, "faults.total.change", 1000);
@@ -476,15 +462,15 @@ static void test_json(void **state)
 	assert_real(process, "faults.total.change_per_s_percent", -50);
 	assert_number(process, "faults.by_region.heap.change", 1000);
 	assert_number(process, "heap.calls.brk.bytes.change", MIB);
-	assert_true(json_is_null(at(process, "heap.peak_rss_bytes.a")));
-	assert_true(json_is_null(at(process, "heap.peak_rss_bytes.change_percent")));
-	assert_string_equal(json_string_value(at(root, "processes.1.state")), "gone");
+	assert_true(json_is_null(json_at(process, "heap.peak_rss_bytes.a")));
+	assert_true(json_is_null(json_at(process, "heap.peak_rss_bytes.change_percent")));
+	assert_string_equal(json_string_value(json_at(root, "processes.1.state")), "gone");
 	assert_number(root, "processes.1.faults.total.change", -10);
 	assert_real(root, "processes.1.faults.total.change_percent", -100);
-	assert_true(json_is_null(at(root, "processes.1.exe.b")));
-	assert_string_equal(json_string_value(at(root, "processes.2.state")), "new");
+	assert_true(json_is_null(json_at(root, "processes.1.exe.b")));
+	assert_string_equal(json_string_value(json_at(root, "processes.2.state")), "new");
 	assert_number(root, "processes.2.processes.a", 0);
-	assert_true(json_is_null(at(root, "processes.2.faults.total.change_percent")));
+	assert_true(json_is_null(json_at(root, "processes.2.faults.total.change_percent")));
 	json_decref(root);
 }
 
@@ -499,13 +485,14 @@ static void test_json_warnings(void **state)
 	pair.b->host.name = strdup("\xff\033");
 	pair.a->session.duration_s = 0;
 	root = load(&pair);
-	assert_string_equal(json_string_value(at(root, "warnings.0.code")), "host");
-	assert_string_equal(json_string_value(at(root, "warnings.0.text")),
+	assert_string_equal(json_string_value(json_at(root, "warnings.0.code")), "host");
+	assert_string_equal(json_string_value(json_at(root, "warnings.0.text")),
 			    "different hosts: A is of db1, B of \ufffd\033");
-	assert_string_equal(json_string_value(at(root, "processes.0.comm")), "\ufffd\033\u202e");
-	assert_string_equal(json_string_value(at(root, "compared_by")), "total");
-	assert_true(json_is_null(at(root, "processes.0.faults.total.a_per_s")));
-	assert_true(json_is_null(at(root, "processes.0.faults.total.change_per_s")));
+	assert_string_equal(json_string_value(json_at(root, "processes.0.comm")),
+			    "\ufffd\033\u202e");
+	assert_string_equal(json_string_value(json_at(root, "compared_by")), "total");
+	assert_true(json_is_null(json_at(root, "processes.0.faults.total.a_per_s")));
+	assert_true(json_is_null(json_at(root, "processes.0.faults.total.change_per_s")));
 	json_decref(root);
 }
 

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "render/render.h"
+#include "rendered.h"
 #include "sample_report.h"
 
 static const struct render_options all = {.width = 80};
@@ -44,37 +45,21 @@ static json_t *render_and_load(struct report *report, const struct render_option
 	return root;
 }
 
-/* A value by path: "processes.0.faults.minor". */
-static json_t *at(json_t *root, const char *path)
-{
-	char key[64];
-	size_t len;
-
-	for (; *path && root; path += len + (path[len] == '.')) {
-		len = strcspn(path, ".");
-		snprintf(key, sizeof(key), "%.*s", (int)len, path);
-		root = json_is_array(root) ? json_array_get(root, strtoul(key, NULL, 10))
-					   : json_object_get(root, key);
-	}
-	assert_non_null(root);
-	return root;
-}
-
 static void assert_number(json_t *root, const char *path, json_int_t expected)
 {
-	assert_true(json_is_integer(at(root, path)));
-	assert_int_equal(json_integer_value(at(root, path)), expected);
+	assert_true(json_is_integer(json_at(root, path)));
+	assert_int_equal(json_integer_value(json_at(root, path)), expected);
 }
 
 static void assert_text(json_t *root, const char *path, const char *expected)
 {
-	assert_true(json_is_string(at(root, path)));
-	assert_string_equal(json_string_value(at(root, path)), expected);
+	assert_true(json_is_string(json_at(root, path)));
+	assert_string_equal(json_string_value(json_at(root, path)), expected);
 }
 
 static void assert_null_at(json_t *root, const char *path)
 {
-	assert_true(json_is_null(at(root, path)));
+	assert_true(json_is_null(json_at(root, path)));
 }
 
 /* Exactly these keys, in this order. */
@@ -123,36 +108,36 @@ static void test_keys(void **state)
 
 	(void)state;
 	assert_keys(root, "memtrace host session probes loss folded processes");
-	assert_keys(at(root, "processes.0"),
+	assert_keys(json_at(root, "processes.0"),
 		    "pid ppid comm exe start_s end children_not_traced faults heap stack check "
 		    "threads");
-	assert_keys(at(root, "processes.0.end"), "exit_code signal t_s");
+	assert_keys(json_at(root, "processes.0.end"), "exit_code signal t_s");
 	assert_keys(
-		at(root, "processes.0.faults"),
+		json_at(root, "processes.0.faults"),
 		"minor major total user kernel by_region by_access by_cause latency_ns timeline "
 		"by_mapping by_mapping_omitted address_space address_space_omitted "
 		"run_pages_histogram");
-	assert_keys(at(root, "processes.0.faults.by_region"),
+	assert_keys(json_at(root, "processes.0.faults.by_region"),
 		    "text data bss heap stack thread_stack anon file shmem vdso other");
-	assert_keys(at(root, "processes.0.faults.by_access"), "read write exec");
-	assert_keys(at(root, "processes.0.faults.timeline.0"), "t_s minor major");
+	assert_keys(json_at(root, "processes.0.faults.by_access"), "read write exec");
+	assert_keys(json_at(root, "processes.0.faults.timeline.0"), "t_s minor major");
 	assert_keys(
-		at(root, "processes.0.heap"),
+		json_at(root, "processes.0.heap"),
 		"brk_bytes anon_mmap_bytes growth_bytes peak_bytes rss_bytes peak_rss_bytes calls "
 		"failures timeline");
-	assert_keys(at(root, "processes.0.heap.calls"),
+	assert_keys(json_at(root, "processes.0.heap.calls"),
 		    "brk mmap munmap mremap madvise mprotect mlock");
-	assert_keys(at(root, "processes.0.heap.calls.brk"), "count failed bytes");
-	assert_keys(at(root, "processes.0.heap.timeline.0"),
+	assert_keys(json_at(root, "processes.0.heap.calls.brk"), "count failed bytes");
+	assert_keys(json_at(root, "processes.0.heap.timeline.0"),
 		    "t_s brk_bytes anon_mmap_bytes rss_bytes");
-	assert_keys(at(root, "processes.0.stack"), "limit_bytes peak_bytes hits hits_omitted");
-	assert_keys(at(root, "processes.0.stack.hits.0"),
+	assert_keys(json_at(root, "processes.0.stack"), "limit_bytes peak_bytes hits hits_omitted");
+	assert_keys(json_at(root, "processes.0.stack.hits.0"),
 		    "t_s tid comm kind address sp size_bytes limit_bytes");
-	assert_keys(at(root, "processes.0.check"),
+	assert_keys(json_at(root, "processes.0.check"),
 		    "kernel_minor kernel_major observed explained unexplained ok");
-	assert_keys(at(root, "processes.0.check.explained"),
+	assert_keys(json_at(root, "processes.0.check.explained"),
 		    "populated not_counted lost in_flight");
-	assert_keys(at(root, "processes.0.threads.0"), "tid comm minor major exited");
+	assert_keys(json_at(root, "processes.0.threads.0"), "tid comm minor major exited");
 	json_decref(root);
 }
 
@@ -169,9 +154,10 @@ static void test_values(void **state)
 	assert_null_at(root, "processes.0.faults.by_mapping.0.pattern");
 	assert_null_at(root, "processes.0.faults.by_mapping.1.start");
 	assert_text(root, "processes.0.faults.by_mapping.1.pattern", "up");
-	assert_true(json_is_true(at(root, "processes.0.faults.by_mapping.1.unmapped")));
+	assert_true(json_is_true(json_at(root, "processes.0.faults.by_mapping.1.unmapped")));
 	assert_number(root, "processes.0.faults.by_mapping_omitted", 0);
-	assert_int_equal(json_array_size(at(root, "processes.0.faults.run_pages_histogram")), 2);
+	assert_int_equal(json_array_size(json_at(root, "processes.0.faults.run_pages_histogram")),
+			 2);
 	assert_number(root, "processes.0.faults.run_pages_histogram.1.ge", 4);
 	assert_number(root, "processes.0.faults.run_pages_histogram.1.lt", 8);
 	assert_number(root, "processes.0.faults.run_pages_histogram.1.count", 10);
@@ -182,7 +168,7 @@ static void test_values(void **state)
 	assert_text(root, "processes.0.stack.hits.1.kind", "thread_guard");
 	assert_text(root, "processes.0.stack.hits.1.sp", "0x7f3e1f3fefe0");
 	assert_number(root, "processes.0.check.explained.populated", 64);
-	assert_true(json_is_true(at(root, "processes.0.check.ok")));
+	assert_true(json_is_true(json_at(root, "processes.0.check.ok")));
 	json_decref(root);
 }
 
@@ -247,7 +233,7 @@ static void test_folded(void **state)
 	report->folded.minor = 27000;
 	report->folded.failed_checks = 2;
 	root = render_and_load(report, &all);
-	assert_keys(at(root, "folded"), "processes minor major stack_hits failed_checks");
+	assert_keys(json_at(root, "folded"), "processes minor major stack_hits failed_checks");
 	assert_number(root, "folded.processes", 9000);
 	assert_number(root, "folded.minor", 27000);
 	assert_number(root, "folded.failed_checks", 2);
@@ -260,10 +246,10 @@ static void test_top(void **state)
 	json_t *root = render_and_load(sample__full(), &opt);
 
 	(void)state;
-	assert_int_equal(json_array_size(at(root, "processes.0.faults.by_mapping")), 2);
+	assert_int_equal(json_array_size(json_at(root, "processes.0.faults.by_mapping")), 2);
 	assert_number(root, "processes.0.faults.by_mapping_omitted", 1);
 	/* the two with most faults, by address */
-	assert_int_equal(json_array_size(at(root, "processes.0.faults.address_space")), 2);
+	assert_int_equal(json_array_size(json_at(root, "processes.0.faults.address_space")), 2);
 	assert_text(root, "processes.0.faults.address_space.0.start", "0x7f0000000000");
 	assert_text(root, "processes.0.faults.address_space.1.start", "0x7f0000200000");
 	assert_number(root, "processes.0.faults.address_space_omitted", 1);
@@ -319,7 +305,7 @@ static void test_many_processes(void **state)
 	json_t *root = render_and_load(sample__empty(10000), &all);
 
 	(void)state;
-	assert_int_equal(json_array_size(at(root, "processes")), 10000);
+	assert_int_equal(json_array_size(json_at(root, "processes")), 10000);
 	assert_number(root, "processes.9999.pid", 4242 + 9999);
 	json_decref(root);
 }

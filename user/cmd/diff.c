@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/diff.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "base/cleanup.h"
 #include "cmd/message.h"
 #include "cmd/output.h"
@@ -41,8 +38,7 @@ static int write_diff(const struct diff *diff, const struct options *opt, struct
 	else
 		err = render_text__diff(diff, &render, out.stream);
 	if (err)
-		err = error__set(error, -err, "cannot write %s: %s",
-				 opt->output ?: "standard output", strerror(-err));
+		err = output__failed(opt->output, err, error);
 	else
 		err = output__commit(&out, error);
 	output__abandon(&out);

@@ -12,7 +12,7 @@
 #include "cmd/output.h"
 #include "cmd/terminal.h"
 
-static int write_error(struct error *error, int err, const char *path)
+int output__failed(const char *path, int err, struct error *error)
 {
 	return error__set(error, -err, "cannot write %s: %s", path ?: "standard output",
 			  strerror(-err));
@@ -122,14 +122,14 @@ int output__open(struct output *out, const char *path, bool whole, struct error 
 	else
 		fd = open_in_place(path);
 	if (fd < 0)
-		return write_error(error, fd, path);
+		return output__failed(path, fd, error);
 	out->stream = fdopen(fd, "w");
 	if (!out->stream) {
 		int err = -errno;
 
 		close(fd);
 		output__abandon(out);
-		return write_error(error, err, path);
+		return output__failed(path, err, error);
 	}
 	return 0;
 }
@@ -158,7 +158,7 @@ int output__commit(struct output *out, struct error *error)
 	if (!err && out->temporary && rename(out->temporary, out->path))
 		err = -errno;
 	if (err)
-		return write_error(error, err, out->path);
+		return output__failed(out->path, err, error);
 	free(out->temporary);
 	out->temporary = NULL;
 	return 0;

@@ -25,6 +25,9 @@ int output__open(struct output *out, const char *path, bool whole, struct error 
 /* Flush and close, and put the file in its place. 0; -EPIPE: the reader has gone; -errno. */
 int output__commit(struct output *out, struct error *error);
 
+/* Says that path (NULL: standard output) could not be written; returns err. */
+int output__failed(const char *path, int err, struct error *error);
+
 /* Close, and leave nothing of a file that was to be whole. Harmless after commit. */
 void output__abandon(struct output *out);
 

@@ -120,13 +120,6 @@ static void stages__tell_losses(const struct stages *stages)
 			units__count(delivered + lost).s, what);
 }
 
-/* path NULL: standard output. */
-static int stages__explain_write(struct stages *stages, const char *path, int err)
-{
-	return error__set(stages->error, -err, "cannot write %s: %s", path ?: "standard output",
-			  strerror(-err));
-}
-
 static int stages__build(struct stages *stages)
 {
 	int err = report__build(stages->model, MEMTRACE_VERSION, stages__undecodable(stages),
@@ -146,7 +139,7 @@ static int stages__write(struct stages *stages)
 		err = render_json__report(report, &render, stages->out.stream);
 	else
 		err = render_text__report(report, &render, stages->out.stream);
-	return err ? stages__explain_write(stages, stages->opt->output, err) : 0;
+	return err ? output__failed(stages->opt->output, err, stages->error) : 0;
 }
 
 int stages__explain(struct stages *stages, int err)
@@ -154,9 +147,9 @@ int stages__explain(struct stages *stages, int err)
 	if (err == -EPIPE)
 		return err;
 	if (stages->lines.err)
-		return stages__explain_write(stages, stages->opt->output, err);
+		return output__failed(stages->opt->output, err, stages->error);
 	if (stages->view.stream && ferror(stages->view.stream))
-		return stages__explain_write(stages, NULL, err);
+		return output__failed(NULL, err, stages->error);
 	if (stages->reading)
 		return error__set(stages->error, -err, "cannot read %s: %s", stages->reading,
 				  strerror(-err));

@@ -16,8 +16,7 @@ struct column {
 	const char *title;
 	enum column_kind kind;
 	unsigned int min;  /* may be cut to this many columns; 0: never cut */
-	unsigned int drop; /* left out if there is no room, lowest first, equals together; 0: never
-			    */
+	unsigned int drop; /* left out if there is no room, lowest first, equals together; 0: no */
 };
 
 struct cell {

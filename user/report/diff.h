@@ -61,8 +61,7 @@ struct diff_metric {
 	enum diff_kind kind;
 	/* DIFF_UNKNOWN if it is not known of this process. NULL: not measured by this version. */
 	int64_t (*get)(const struct report_process *process, unsigned int index);
-	/* One row for each region or call, this many, with their names; 0 and NULL: just one row.
-	 */
+	/* As many rows as there are regions or calls, with their names; 0 and NULL: one. */
 	unsigned int nr;
 	const char *(*name)(unsigned int index);
 };
@@ -79,8 +78,7 @@ struct diff_process {
 	char *comm;		 /* NULL: all processes together */
 	char *exe[DIFF_SIDES];	 /* NULL: not known, or not there */
 	uint64_t nr[DIFF_SIDES]; /* processes; 0: not there */
-	/* By metric, in the order of the table; those of one metric by their change, largest first.
-	 */
+	/* In the order of the table; those of one metric by their change, largest first. */
 	struct diff_row *rows;
 	size_t nr_rows;
 };

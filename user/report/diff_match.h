@@ -15,9 +15,7 @@ struct diff_group {
 	struct diff_entry *entries;
 	size_t nr;
 	size_t nr_of[DIFF_SIDES];
-	/* The last component of exe: the same program may be in another directory after a deploy.
-	 */
-	const char *program;
+	const char *program; /* last component of exe: a deploy may change the others */
 	size_t program_len;
 	struct diff_group *elsewhere; /* the other side's, matched by that */
 	bool taken;		      /* is elsewhere of another */
