@@ -162,7 +162,7 @@ _Noreturn void give_up(const char *format, ...) __attribute__((format(printf, 1,
 /* How far it is, where a person watches; NULL: done. */
 void show_progress(const char *what, unsigned int i, unsigned int nr);
 
-/* A row of the result. limit < 0: none is promised. */
+/* A row of the result. limit < 0: none is promised; 0: never any, whatever the rest. */
 struct row {
 	char key[40]; /* in JSON */
 	char what[112];
@@ -170,6 +170,9 @@ struct row {
 	struct spread value;
 	double limit;  /* at most */
 	bool at_least; /* no: at least */
+	/* Its place in the README's second table; NULL: it is in the first. */
+	const char *line;
+	const char *column;
 };
 
 struct result {

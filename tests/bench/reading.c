@@ -23,12 +23,13 @@ enum reader {
 static const struct {
 	const char *key;
 	const char *what;
+	const char *column;
 	bool reads_perf_data;
 } readers[NR_READERS] = {
-	[READER_MEMTRACE] = {"read", "`memtrace report`", false},
+	[READER_MEMTRACE] = {"read", "`memtrace report`", "`memtrace report`", false},
 	[READER_PERF_PID] = {"perf_read_pid", "`perf report --stdio --sort pid` (no symbols)",
-			     true},
-	[READER_PERF] = {"perf_read", "`perf report --stdio`", true},
+			     "`perf report --sort pid`", true},
+	[READER_PERF] = {"perf_read", "`perf report --stdio`", "`perf report`", true},
 };
 
 struct recorded {
@@ -153,48 +154,59 @@ static struct spread rates__of(uint64_t nr_events, double *seconds, size_t nr)
 	return spread__of(seconds, nr);
 }
 
+static struct row *recorded__add(const struct recorded *recorded, struct result *result,
+				 const char *key, const char *what, const char *column,
+				 struct spread value, double limit)
+{
+	const char *unit = strstr(key, "read") ? "M/s" : "B";
+	char full_key[40];
+	struct row *row;
+
+	snprintf(full_key, sizeof(full_key), "%s_%s", recorded->workload->name, key);
+	row = result__add(result, full_key, what, unit, value, limit);
+	row->line = recorded->workload->what;
+	row->column = column;
+	return row;
+}
+
 static void report_size(const struct recorded *recorded, struct result *result)
 {
 	const struct workload *workload = recorded->workload;
-	char key[40], what[112];
+	char what[112];
 	double bytes;
 
-	snprintf(key, sizeof(key), "%s_bytes", workload->name);
 	snprintf(what, sizeof(what), "on disk a fault, %s: %s", workload->name, workload->what);
 	bytes = (double)file__bytes(recorded->recording) / (double)recorded->counts.faults;
-	result__add(result, key, what, "B", spread__one(bytes), workload->limit_bytes);
+	recorded__add(recorded, result, "bytes", what, "recording", spread__one(bytes),
+		      workload->limit_bytes);
 	if (!recorded->perf_samples)
 		return;
-	snprintf(key, sizeof(key), "%s_perf_bytes", workload->name);
-	snprintf(what, sizeof(what),
-		 "for comparison: perf.data of `perf record -e page-faults -c 1`");
 	bytes = (double)file__bytes(recorded->perf_data) / (double)recorded->perf_samples;
-	result__add(result, key, what, "B", spread__one(bytes), -1);
+	recorded__add(recorded, result, "perf_bytes",
+		      "for comparison: perf.data of `perf record -e page-faults -c 1`", "perf.data",
+		      spread__one(bytes), -1);
 }
 
 static void report_rates(const struct config *config, const struct recorded *recorded,
 			 struct result *result)
 {
-	const struct workload *workload = recorded->workload;
-	char key[40], what[112];
-	struct row *row;
+	char what[112];
 
 	for (int reader = 0; reader < NR_READERS; reader++) {
-		uint64_t nr = readers[reader].reads_perf_data ? recorded->perf_samples
-							      : recorded->counts.faults;
+		bool ours = reader == READER_MEMTRACE;
+		uint64_t nr = ours ? recorded->counts.faults : recorded->perf_samples;
 
 		if (!recorded__has(recorded, reader))
 			continue;
-		snprintf(key, sizeof(key), "%s_%s", workload->name, readers[reader].key);
-		if (reader == READER_MEMTRACE)
+		if (ours)
 			snprintf(what, sizeof(what), "faults read a second of one CPU, %s: %s",
-				 workload->name, readers[reader].what);
+				 recorded->workload->name, readers[reader].what);
 		else
 			snprintf(what, sizeof(what), "for comparison: %s", readers[reader].what);
-		row = result__add(result, key, what, "M/s",
-				  rates__of(nr, recorded->cpu_s[reader], config->reads),
-				  reader == READER_MEMTRACE ? LIMIT_READ_M_PER_S : -1);
-		row->at_least = true;
+		recorded__add(recorded, result, readers[reader].key, what, readers[reader].column,
+			      rates__of(nr, recorded->cpu_s[reader], config->reads),
+			      ours ? LIMIT_READ_M_PER_S : -1)
+			->at_least = true;
 	}
 }
 

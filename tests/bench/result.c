@@ -270,22 +270,81 @@ bool result__print(const struct result *result, FILE *out)
 	return met;
 }
 
+/* What is to be zero is told in one row, as long as it is. */
+static bool row__is_nothing(const struct row *row)
+{
+	return row->limit == 0 && row->value.median == 0;
+}
+
+static void markdown__write_rows(const struct result *result, FILE *out)
+{
+	unsigned int nr_nothing = 0;
+	struct cells cells;
+
+	fprintf(out, "| what | median | quartiles | promised |\n| --- | --- | --- | --- |\n");
+	for (size_t i = 0; i < result->nr; i++) {
+		const struct row *row = &result->rows[i];
+
+		nr_nothing += row__is_nothing(row);
+		if (row->line || row__is_nothing(row))
+			continue;
+		row__format(row, &cells);
+		fprintf(out, "| %s | %s | %s | %s |\n", row->what, cells.value, cells.spread,
+			cells.limit);
+	}
+	if (nr_nothing)
+		fprintf(out, "| records lost and faults unexplained, in all of this | 0 | | 0 |\n");
+}
+
+static void markdown__write_head(const struct result *result, const struct row *first, FILE *out)
+{
+	const struct row *end = result->rows + result->nr;
+
+	fprintf(out, "\n| on disk, a fault; read, faults a second of one CPU |");
+	for (const struct row *row = first; row < end && row->line == first->line; row++)
+		fprintf(out, " %s |", row->column);
+	fprintf(out, "\n| --- |");
+	for (const struct row *row = first; row < end && row->line == first->line; row++)
+		fprintf(out, " --- |");
+}
+
+/* Rows of one line follow each other, and all lines have the same columns. */
+static void markdown__write_lines(const struct result *result, FILE *out)
+{
+	const struct row *before = NULL;
+	struct cells cells;
+
+	for (size_t i = 0; i < result->nr; i++) {
+		const struct row *row = &result->rows[i];
+
+		if (!row->line)
+			continue;
+		if (!before)
+			markdown__write_head(result, row, out);
+		if (!before || before->line != row->line)
+			fprintf(out, "\n| %s |", row->line);
+		before = row;
+		row__format(row, &cells);
+		fprintf(out, " %s", cells.value);
+		if (*cells.spread)
+			fprintf(out, " (%s)", cells.spread);
+		fprintf(out, *cells.limit ? ", promised %s |" : " |", cells.limit);
+	}
+	if (before)
+		fputc('\n', out);
+}
+
 int result__write_markdown(const struct result *result, const char *path)
 {
 	FILE *out = fopen(path, "w");
-	struct cells cells;
 	char host[256];
 
 	if (!out)
 		return -1;
 	describe_host(host, sizeof(host));
-	fprintf(out, "%s:\n\n| what | median | quartiles | promised |\n| --- | --- | --- | --- |\n",
-		host);
-	for (size_t i = 0; i < result->nr; i++) {
-		row__format(&result->rows[i], &cells);
-		fprintf(out, "| %s | %s | %s | %s |\n", result->rows[i].what, cells.value,
-			cells.spread, cells.limit);
-	}
+	fprintf(out, "%s:\n\n", host);
+	markdown__write_rows(result, out);
+	markdown__write_lines(result, out);
 	for (size_t i = 0; i < result->nr_notes; i++)
 		fprintf(out, "%s- %s\n", i ? "" : "\n", result->notes[i]);
 	return fclose(out);
