@@ -79,6 +79,7 @@ static void test_environment(void **state)
 	check_same(*state, "/bin/cat /proc/self/limits");
 	check_same(*state, "/bin/cat /proc/self/oom_score_adj /proc/self/cgroup");
 	check_same(*state, "/bin/pwd");
+	check_same(*state, "/usr/bin/nice");
 }
 
 /* What the terminal sends to all, the command takes as it likes; memtrace waits for its end. */
