@@ -21,9 +21,11 @@ const volatile struct mt_config settings __weak = {};
 /* Written by the loader while it runs, and read by it. */
 struct mt_control control __weak = {};
 
+#define RING_BYTES (4 << 20)
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
+	__uint(max_entries, RING_BYTES);
 } ring __weak SEC(".maps");
 
 /*

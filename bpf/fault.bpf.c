@@ -17,6 +17,15 @@ struct {
 
 #define WRITE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
 
+/*
+ * Faults leave the last quarter of the ring buffer to the rest: for one lost call or exec all
+ * mappings must be read from /proc again, just when there is no time for it.
+ */
+static __always_inline bool ring__takes_faults(void)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < RING_BYTES / 4 * 3;
+}
+
 static __always_inline void batch__send(struct mt_batch *batch)
 {
 	__u32 nr = batch->rec.nr;
@@ -30,7 +39,7 @@ static __always_inline void batch__send(struct mt_batch *batch)
 	batch->rec.hdr.kind = MT_KIND_FAULTS;
 	batch->rec.hdr.cpu = bpf_get_smp_processor_id();
 	batch->rec.hdr.flags = 0;
-	if (bpf_ringbuf_output(&ring, batch, size, ring__wakeup_flag())) {
+	if (!ring__takes_faults() || bpf_ringbuf_output(&ring, batch, size, ring__wakeup_flag())) {
 		loss__count(MT_LOSS_RING_FAULTS, nr);
 		batch->rec.lost += nr;
 	}
