@@ -133,7 +133,7 @@ static void soak__report(const struct config *config, struct soak *soak, struct 
 	result__add(result, "soak_max_mib", "the most at any second", "MiB",
 		    spread__one(soak->rss_mib[all.nr - 1]), -1);
 	result__add(result, "soak_lost", "records lost meanwhile", "",
-		    spread__one((double)soak->counts.lost), 0);
+		    spread__one((double)soak->counts.lost), -1);
 	result__note(result,
 		     "Meanwhile a compiler ran, a shell started programs one after another, new "
 		     "programs were installed and run, a process made 100,000 faults a second, and "

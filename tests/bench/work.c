@@ -118,8 +118,8 @@ void churn(void)
 	}
 }
 
-#define MIX_PROCESSES 4
-#define MIX_THREADS 4
+#define MIX_PROCESSES 16
+#define MIX_THREADS 8
 
 static void run_mixing_process(uint64_t seed, uint64_t nr_faults)
 {
@@ -172,7 +172,7 @@ static void run_compile(uint64_t nr_faults)
 const struct workload workloads[] = {
 	{"sequential", "fresh memory page by page", 4000000, 4, run_sequential},
 	{"scattered", "pages at random in 16 GiB", 4000000, 8, run_scattered},
-	{"mixed", "4 processes of 4 threads map, touch, protect, unmap", 4000000, -1, run_mixed},
+	{"mixed", "16 processes of 8 threads map, touch, protect, unmap", 4000000, -1, run_mixed},
 	{"compile", "a compiler run after run", 1000000, -1, run_compile},
 };
 const size_t nr_workloads = sizeof(workloads) / sizeof(workloads[0]);
