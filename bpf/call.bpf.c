@@ -8,14 +8,34 @@
 
 #define MAP_ANONYMOUS 0x20
 
+static __always_inline unsigned int call__nr_args(__u16 kind)
+{
+	switch (kind) {
+	case MT_KIND_MMAP:
+		return 6;
+	case MT_KIND_MREMAP:
+		return 5;
+	case MT_KIND_MADVISE:
+	case MT_KIND_MPROTECT:
+		return 3;
+	case MT_KIND_MUNMAP:
+	case MT_KIND_MLOCK:
+		return 2;
+	}
+	return 1;
+}
+
+/* What the other registers hold by chance is nobody's business: a recording goes to others. */
 static __always_inline void call__fill(struct mt_call *call, struct pt_regs *regs, long ret)
 {
+	unsigned int nr = call__nr_args(call->hdr.kind);
+
 	call->arg[0] = PT_REGS_PARM1_CORE_SYSCALL(regs);
-	call->arg[1] = PT_REGS_PARM2_CORE_SYSCALL(regs);
-	call->arg[2] = PT_REGS_PARM3_CORE_SYSCALL(regs);
-	call->arg[3] = PT_REGS_PARM4_CORE_SYSCALL(regs);
-	call->arg[4] = PT_REGS_PARM5_CORE_SYSCALL(regs);
-	call->arg[5] = syscall__arg6(regs);
+	call->arg[1] = nr > 1 ? PT_REGS_PARM2_CORE_SYSCALL(regs) : 0;
+	call->arg[2] = nr > 2 ? PT_REGS_PARM3_CORE_SYSCALL(regs) : 0;
+	call->arg[3] = nr > 3 ? PT_REGS_PARM4_CORE_SYSCALL(regs) : 0;
+	call->arg[4] = nr > 4 ? PT_REGS_PARM5_CORE_SYSCALL(regs) : 0;
+	call->arg[5] = nr > 5 ? syscall__arg6(regs) : 0;
 	call->ret = ret;
 	call->flt = current__flt();
 }
