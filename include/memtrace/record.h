@@ -104,7 +104,8 @@ struct mt_major {
 
 /*
  * MT_KIND_MMAP … MT_KIND_MLOCKALL: a memory system call, at its end.
- * arg[] are the call's arguments in their own order, then 0; ret its result, -errno where it failed.
+ * arg[] are the call's arguments in their own order, then 0; ret its result, -errno where it
+ * failed.
  */
 struct mt_call {
 	struct mt_record hdr;
