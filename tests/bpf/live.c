@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_WORDS 64
@@ -318,6 +319,22 @@ void live__await_tracing(struct live_process *memtrace)
 		    !strncmp(line, "memtrace: recording", strlen("memtrace: recording")))
 			return;
 	fail_msg("memtrace ended before it traced: %s", live__err(memtrace));
+}
+
+int64_t live__now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+void live__wait_a_moment(int64_t limit_ns)
+{
+	struct timespec ms = {.tv_nsec = 1000000};
+
+	assert_true(live__now_ns() < limit_ns);
+	nanosleep(&ms, NULL);
 }
 
 int live__wait(struct live_process *process)

@@ -73,6 +73,9 @@ void live__say(struct live_process *process, const char *text);
 void live__close_stdin(struct live_process *process);
 /* Until memtrace has said that all probes are attached. */
 void live__await_tracing(struct live_process *memtrace);
+/* For a condition that is not a line or an end: look again in a moment, but not after the limit. */
+int64_t live__now_ns(void);
+void live__wait_a_moment(int64_t limit_ns);
 /* Reads all that it prints until it ends; its wait status. */
 int live__wait(struct live_process *process);
 /* 0..255, or 128 + signal, as a shell has it. */

@@ -1,41 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Runs that are recorded: the report is that of the live run, also of what a run cut short left. */
-#include "live.h"
+#include "recording.h"
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define ALL "-n 100000"
-#define PATH_BYTES 128
-
-static const char *recording_path(struct live *live, char *path)
-{
-	snprintf(path, PATH_BYTES, "%s/run.mtr", live->dir);
-	return path;
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
-}
-
-static void wait_a_moment(int64_t limit_ns)
-{
-	struct timespec ms = {.tv_nsec = 1000000};
-
-	assert_true(now_ns() < limit_ns);
-	nanosleep(&ms, NULL);
-}
+#define ALL RECORDING_ALL
+#define PATH_BYTES RECORDING_PATH_BYTES
 
 static off_t size_of(const char *path)
 {
@@ -47,10 +23,10 @@ static off_t size_of(const char *path)
 /* Until the file has grown beyond this. */
 static void await_size(const char *path, off_t size)
 {
-	int64_t limit_ns = now_ns() + LIVE_LIMIT_S * 1000000000LL;
+	int64_t limit_ns = live__now_ns() + LIVE_LIMIT_S * 1000000000LL;
 
 	while (size_of(path) <= size)
-		wait_a_moment(limit_ns);
+		live__wait_a_moment(limit_ns);
 }
 
 static char *read_file(const char *path)
@@ -66,40 +42,14 @@ static char *read_file(const char *path)
 	return text;
 }
 
-/* memtrace report; it has said nothing but what is expected. */
-static struct live_process *report_text(struct live *live, const char *options, const char *words)
-{
-	char text[512], path[PATH_BYTES];
-	struct live_process *report;
-
-	snprintf(text, sizeof(text), "report %s %s", recording_path(live, path), options);
-	report = live__run_memtrace(live, text, 0);
-	if (words ? !strstr(live__err(report), words) : *live__err(report))
-		fail_msg("memtrace %s said: %s", text, live__err(report));
-	return report;
-}
-
-static json_t *report_json(struct live *live, const char *words)
-{
-	char options[512], path[PATH_BYTES];
-
-	live__report_path(live, path, sizeof(path));
-	snprintf(options, sizeof(options), ALL " -F json -o %s", path);
-	report_text(live, options, words);
-	return live__load_report(live, path);
-}
-
-/*
- * A run on a workload that is recorded and reported at once; both are over when it returns. The
- * workload prints so many lines, the last of which it may not live to see.
- */
+/* A run on a workload that is recorded and reported at once; both are over when it returns. */
 static struct live_process *run_both(struct live *live, const char *words, const char *options)
 {
 	struct live_process *workload = live__start_workload(live, words), *memtrace;
 	char path[PATH_BYTES], text[512];
 
 	snprintf(text, sizeof(text), "-f -p %d --force --record %s %s", workload->pid,
-		 recording_path(live, path), options);
+		 recording__path(live, path), options);
 	memtrace = live__start_memtrace(live, text);
 	live__await_tracing(memtrace);
 	live__say(workload, "\n");
@@ -140,7 +90,7 @@ static void test_json_of_live_run(void **state)
 		live__assert_sound(report, 0);
 		assert_int_equal(unlink(path), 0);
 		snprintf(options, sizeof(options), ALL " -F json -o %s", path);
-		report_text(live, options, NULL);
+		recording__report(live, options, NULL);
 		after = read_file(path);
 		if (strcmp(before, after))
 			fail_msg("%s: live %s\nthen %s", workloads[i], before, after);
@@ -157,7 +107,7 @@ static void check_text(struct live *live, const char *words, const char *options
 		       const char *report_options)
 {
 	struct live_process *memtrace = run_both(live, words, options);
-	const char *after = live__out(report_text(live, report_options, NULL));
+	const char *after = live__out(recording__report(live, report_options, NULL));
 
 	assert_non_null(strstr(after, "\nlost 0 of "));
 	if (strcmp(live__out(memtrace), after))
@@ -185,12 +135,12 @@ static void test_command(void **state)
 
 	snprintf(text, sizeof(text),
 		 "record -o %s -- build/workloads/execchain --code 7 --pages 33",
-		 recording_path(live, path));
+		 recording__path(live, path));
 	memtrace = live__start_memtrace(live, text);
 	result = live__read_json(live, memtrace);
 	assert_int_equal(live__exit_code(memtrace), 7);
 	assert_int_equal(live__count_lines(live__out(memtrace)), 1);
-	report = report_json(live, NULL);
+	report = recording__report_json(live, NULL);
 	live__assert_sound(report, 0);
 	process = live__process(report, live__number(result, "pid"));
 	assert_number(process, "end.exit_code", 7);
@@ -200,7 +150,7 @@ static void test_command(void **state)
 	snprintf(text, sizeof(text), "record --force -o %s -- build/workloads/exits --signal 9",
 		 path);
 	live__run_memtrace(live, text, 128 + SIGKILL);
-	report = report_json(live, NULL);
+	report = recording__report_json(live, NULL);
 	process = json_array_get(live__at(report, "processes"), 0);
 	assert_number(process, "end.signal", SIGKILL);
 }
@@ -213,7 +163,7 @@ static void check_end(struct live *live, const char *options, int signo, const c
 	double seconds;
 	json_t *report, *result;
 
-	recording_path(live, path);
+	recording__path(live, path);
 	snprintf(text, sizeof(text), "record --force -p %d -o %s %s", workload->pid, path, options);
 	memtrace = live__start_memtrace(live, text);
 	live__await_tracing(memtrace);
@@ -223,7 +173,7 @@ static void check_end(struct live *live, const char *options, int signo, const c
 		kill(memtrace->pid, signo);
 	assert_int_equal(live__exit_code(memtrace), 0);
 	assert_string_equal(live__out(memtrace), "");
-	report = report_json(live, NULL);
+	report = recording__report_json(live, NULL);
 	live__assert_sound(report, 0);
 	assert_string_equal(live__text(report, "session.ended_by"), ended_by);
 	assert_number(live__process(report, workload->pid), "faults.minor",
@@ -251,11 +201,11 @@ static void test_quiet(void **state)
 	struct live_process *memtrace;
 	char text[256], path[PATH_BYTES];
 
-	snprintf(text, sizeof(text), "record -q -o %s -- /bin/true", recording_path(live, path));
+	snprintf(text, sizeof(text), "record -q -o %s -- /bin/true", recording__path(live, path));
 	memtrace = live__run_memtrace(live, text, 0);
 	assert_string_equal(live__err(memtrace), "");
 	assert_string_equal(live__out(memtrace), "");
-	report_json(live, NULL);
+	recording__report_json(live, NULL);
 }
 
 #define NR_STEPS 7
@@ -274,7 +224,8 @@ static void test_killed(void **state)
 	size_t i, used, nr_sure = 0;
 	json_t *report;
 
-	used = (size_t)snprintf(text, sizeof(text), "record -o %s -p ", recording_path(live, path));
+	used = (size_t)snprintf(text, sizeof(text), "record -o %s -p ",
+				recording__path(live, path));
 	for (i = 0; i < NR_STEPS; i++) {
 		steps[i] = live__start_workload(live, "fault --pages 1000 --order random");
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%d", i ? "," : "",
@@ -282,22 +233,22 @@ static void test_killed(void **state)
 	}
 	memtrace = live__start_memtrace(live, text);
 	live__await_tracing(memtrace);
-	begun_ns = now_ns();
+	begun_ns = live__now_ns();
 	for (i = 0; i < NR_STEPS; i++) {
 		off_t size = size_of(path);
 
 		live__say(steps[i], "\n");
 		live__read_json(live, steps[i]);
-		done_ns[i] = now_ns();
+		done_ns[i] = live__now_ns();
 		if (i < NR_STEPS - 1)
 			await_size(path, size);
 	}
 	/* As it is now, it can be reported, too. */
-	report_json(live, "run.mtr is incomplete: it breaks off after ");
-	killed_ns = now_ns();
+	recording__report_json(live, "run.mtr is incomplete: it breaks off after ");
+	killed_ns = live__now_ns();
 	kill(memtrace->pid, SIGKILL);
 	assert_int_equal(live__exit_code(memtrace), 128 + SIGKILL);
-	report = report_json(live, "run.mtr is incomplete: it breaks off after ");
+	report = recording__report_json(live, "run.mtr is incomplete: it breaks off after ");
 	assert_string_equal(live__text(report, "session.ended_by"), "cut_off");
 	assert_true(json_real_value(live__at(report, "session.duration_s")) * 1e9 >=
 		    (double)(killed_ns - begun_ns) - 1e9);
@@ -324,7 +275,7 @@ static void test_killed_at_work(void **state)
 	int64_t nr;
 
 	workload = live__start_workload(live, "fault --access read --pages 400000 --order random");
-	snprintf(text, sizeof(text), "record -o %s -p %d", recording_path(live, path),
+	snprintf(text, sizeof(text), "record -o %s -p %d", recording__path(live, path),
 		 workload->pid);
 	memtrace = live__start_memtrace(live, text);
 	live__await_tracing(memtrace);
@@ -332,7 +283,7 @@ static void test_killed_at_work(void **state)
 	await_size(path, 300000);
 	kill(memtrace->pid, SIGKILL);
 	live__exit_code(memtrace);
-	report = report_json(live, "run.mtr is incomplete: it breaks off after ");
+	report = recording__report_json(live, "run.mtr is incomplete: it breaks off after ");
 	nr = live__number(live__process(report, workload->pid), "faults.total");
 	assert_in_range(nr, 10000, 400000);
 	/* The workload goes on, and nothing else of memtrace is left. */
@@ -348,7 +299,7 @@ static void check_full_disk(struct live *live, const char *verb)
 	int64_t nr;
 
 	workload = live__start_workload(live, "fault --access read --pages 200000 --order random");
-	recording_path(live, kept);
+	recording__path(live, kept);
 	/* The copy is for the report, and so is what is behind it. */
 	snprintf(text, sizeof(text),
 		 "exec unshare -m sh -c 'mount -t tmpfs -o size=512k none /mnt || exit 9; "
@@ -362,7 +313,7 @@ static void check_full_disk(struct live *live, const char *verb)
 			       "\nmemtrace: cannot write /mnt/run.mtr: No space left on device; "
 			       "what was written before is kept\n"));
 	assert_int_equal(live__count_lines(live__err(shell)), 2);
-	report = report_json(live, "run.mtr is incomplete: it breaks off after ");
+	report = recording__report_json(live, "run.mtr is incomplete: it breaks off after ");
 	assert_string_equal(live__text(report, "session.ended_by"), "cut_off");
 	nr = live__number(live__process(report, workload->pid), "faults.total");
 	assert_in_range(nr, 1000, 200000);
@@ -389,7 +340,7 @@ static void test_losses(void **state)
 	int status;
 
 	workload = live__start_workload(live, "fault --access read --pages 400000");
-	snprintf(text, sizeof(text), "record -o %s -p %d", recording_path(live, path),
+	snprintf(text, sizeof(text), "record -o %s -p %d", recording__path(live, path),
 		 workload->pid);
 	memtrace = live__start_memtrace(live, text);
 	live__await_tracing(memtrace);
@@ -402,112 +353,9 @@ static void test_losses(void **state)
 	assert_int_equal(live__exit_code(memtrace), 0);
 	assert_non_null(strstr(live__err(memtrace), "\nmemtrace: lost "));
 	assert_non_null(strstr(live__err(memtrace), " records: the recording is incomplete\n"));
-	report = report_json(live, " records: the report is incomplete\n");
+	report = recording__report_json(live, " records: the report is incomplete\n");
 	assert_true(live__number(report, "loss.records") > 0);
 	assert_string_equal(live__text(report, "session.ended_by"), "interrupt");
-}
-
-static void test_pipe(void **state)
-{
-	struct live *live = *state;
-	struct live_process *shell;
-	char path[PATH_BYTES], script[512];
-	json_t *report, *process;
-
-	live__report_path(live, path, sizeof(path));
-	snprintf(script, sizeof(script),
-		 "sh -c 'while :; do :; done' & memtrace record -q -p $! -d 0.3 -o - | "
-		 "memtrace report - -F json -o %s; code=$?; kill $!; exit $code",
-		 path);
-	shell = live__start_shell(live, script);
-	assert_int_equal(live__exit_code(shell), 0);
-	assert_string_equal(live__out(shell), "");
-	assert_string_equal(live__err(shell), "");
-	report = live__load_report(live, path);
-	live__assert_sound(report, 0);
-	assert_string_equal(live__text(report, "session.ended_by"), "duration");
-	process = json_array_get(live__at(report, "processes"), 0);
-	assert_string_equal(live__text(process, "comm"), "sh");
-}
-
-static bool handles_interrupt(pid_t pid)
-{
-	char path[64], line[256];
-	unsigned long long caught = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "r");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "SigCgt: %llx", &caught) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return caught >> (SIGINT - 1) & 1;
-}
-
-/* Does a process of this group, which is not its first, wait for what a pipe brings? */
-static bool group_has_reader(pid_t group)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *entry;
-	bool found = false;
-
-	assert_non_null(dir);
-	while (!found && (entry = readdir(dir))) {
-		pid_t pid = atoi(entry->d_name);
-
-		found = pid > 0 && pid != group && getpgid(pid) == group && handles_interrupt(pid);
-	}
-	closedir(dir);
-	return found;
-}
-
-/* Ctrl-C is for all of a pipeline: the recorder ends, and the report comes all the same. */
-static void test_interrupted_pipe(void **state)
-{
-	struct live *live = *state;
-	struct live_process *workload, *shell;
-	char path[PATH_BYTES], script[512];
-	int64_t limit_ns = now_ns() + LIVE_LIMIT_S * 1000000000LL;
-	json_t *report, *result;
-
-	workload = live__start_workload(live, "fault --pages 700");
-	live__report_path(live, path, sizeof(path));
-	snprintf(script, sizeof(script),
-		 "memtrace record -p %d -o - | memtrace report - -F json -o %s", workload->pid,
-		 path);
-	shell = live__start_shell(live, script);
-	live__await_tracing(shell);
-	while (!group_has_reader(shell->pid))
-		wait_a_moment(limit_ns);
-	live__say(workload, "\n");
-	result = live__read_json(live, workload);
-	assert_int_equal(kill(-shell->pid, SIGINT), 0);
-	live__wait(shell);
-	report = live__load_report(live, path);
-	live__assert_sound(report, 0);
-	assert_string_equal(live__text(report, "session.ended_by"), "interrupt");
-	assert_number(live__process(report, workload->pid), "faults.minor",
-		      live__number(result, "minor"));
-	/* "recording", "recorded", and no word of a report that is incomplete. */
-	assert_int_equal(live__count_lines(live__err(shell)), 2);
-}
-
-/* A reader that has gone is a quiet end. */
-static void test_closed_pipe(void **state)
-{
-	struct live *live = *state;
-	struct live_process *workload = live__start_workload(live, "fault"), *memtrace;
-	char text[128];
-
-	snprintf(text, sizeof(text), "record -o - -p %d", workload->pid);
-	memtrace = live__start_memtrace(live, text);
-	live__await_tracing(memtrace);
-	close(memtrace->out);
-	memtrace->out = -1;
-	assert_int_equal(live__exit_code(memtrace), 0);
-	assert_int_equal(live__count_lines(live__err(memtrace)), 1);
 }
 
 int main(void)
@@ -522,9 +370,6 @@ int main(void)
 		live_test(test_killed_at_work),
 		live_test(test_full_disk),
 		live_test(test_losses),
-		live_test(test_pipe),
-		live_test(test_interrupted_pipe),
-		live_test(test_closed_pipe),
 	};
 
 	return cmocka_run_group_tests_name("record", tests, NULL, NULL);

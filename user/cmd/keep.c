@@ -193,6 +193,16 @@ int keep__push(struct keep *keep, const void *record, size_t size)
 	return keep->err;
 }
 
+bool keep__is_behind(const struct keep *keep)
+{
+	return keep->writer && writer__is_behind(keep->writer);
+}
+
+bool keep__end(struct keep *keep, unsigned int patience_ms)
+{
+	return !keep->writer || writer__end(keep->writer, patience_ms);
+}
+
 int keep__finish(struct keep *keep, struct error *error)
 {
 	int err;

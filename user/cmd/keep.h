@@ -38,6 +38,12 @@ int keep__commit(struct keep *keep, struct error *error);
 /* Keep a record. 0, or -errno: from now on nothing more is kept. */
 int keep__push(struct keep *keep, const void *record, size_t size);
 
+/* The file takes so long that the source should wait. */
+bool keep__is_behind(const struct keep *keep);
+
+/* Nothing more comes. True: what is left has been written within this time, or cannot be. */
+bool keep__end(struct keep *keep, unsigned int patience_ms);
+
 /* Write what is left. 0, -EPIPE without a text, or the first -errno of all with its text. */
 int keep__finish(struct keep *keep, struct error *error);
 

@@ -259,24 +259,52 @@ static int run__wait_ms(const struct run *run)
 	return left < (uint64_t)timeout ? (int)left : timeout;
 }
 
+/* A recording that cannot be written as fast as it comes: the ring buffer waits, or overflows. */
+#define BEHIND_MS 20
+
 static int run__loop(struct run *run)
 {
 	const struct source_ops *ops = run->source->ops;
-	struct pollfd fds[] = {{.fd = ops->fd(run->source), .events = POLLIN},
-			       {.fd = run->signal_fd, .events = POLLIN}};
+	struct pollfd fds[] = {{.fd = run->signal_fd, .events = POLLIN},
+			       {.fd = ops->fd(run->source), .events = POLLIN}};
 	int err = 0;
 
 	while (!run->ended && !err) {
-		if (poll(fds, 2, run__wait_ms(run)) < 0 && errno != EINTR)
+		bool behind = keep__is_behind(&run->keep);
+
+		if (poll(fds, behind ? 1 : 2, behind ? BEHIND_MS : run__wait_ms(run)) < 0 &&
+		    errno != EINTR)
 			return -errno;
 		run__take_pending_signals(run);
-		err = ops->pump(run->source);
-		run__look_after_mirrors(run, clock__now_ns());
+		if (!behind) {
+			err = ops->pump(run->source);
+			run__look_after_mirrors(run, clock__now_ns());
+		}
 		if (clock__now_ns() >= run->end_ns)
 			run__end(run, MT_ENDED_DURATION);
 		if (!run->opt->all && !ops->alive(run->source))
 			run__end(run, MT_ENDED_TARGET_EXIT);
 	}
+	return err;
+}
+
+/* Longer than somebody needs who presses Ctrl-C twice. */
+#define PATIENCE_MS 1000
+
+/*
+ * Write what waits. A disk or a pipe may take it never: another signal then has its usual effect,
+ * as long as it is not for the command.
+ */
+static int run__finish_recording(struct run *run, struct error *error)
+{
+	bool patient = keep__end(&run->keep, PATIENCE_MS) || !command__reap(&run->command, false);
+	sigset_t blocked;
+	int err;
+
+	run__take_pending_signals(run);
+	sigprocmask(SIG_SETMASK, patient ? NULL : &run->old_signals, &blocked);
+	err = keep__finish(&run->keep, error);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
 	return err;
 }
 
@@ -288,7 +316,7 @@ static int run__finish(struct run *run, int err)
 
 	if (!err)
 		err = run->source->ops->finish(run->source, run->ended_by);
-	keep_err = keep__finish(&run->keep, &keep_error);
+	keep_err = run__finish_recording(run, &keep_error);
 	err = stages__finish(&run->stages, err);
 	if (err || !keep_err)
 		return err;

@@ -17,7 +17,9 @@
 #include "recording/writer.h"
 
 #define BLOCK_BYTES (256 << 10)
-#define QUEUE_MAX_BLOCKS 256
+/* From so many on, who can wait should; beyond the second number, who pushes does. */
+#define QUEUE_BEHIND_BLOCKS 256
+#define QUEUE_MAX_BLOCKS 320
 /* A block is handed over when it is full, or when the stream has gone on so long since the last. */
 #define HAND_OVER_NS (400 * NSEC_PER_MSEC)
 /* Less than that: each block of a quiet stream is synced, of a busy one the last of several. */
@@ -239,6 +241,16 @@ int writer__flush(struct writer *writer)
 	return err;
 }
 
+bool writer__is_behind(struct writer *writer)
+{
+	bool behind;
+
+	pthread_mutex_lock(&writer->lock);
+	behind = writer->nr_waiting >= QUEUE_BEHIND_BLOCKS;
+	pthread_mutex_unlock(&writer->lock);
+	return behind;
+}
+
 /* Room for size bytes in the block that is being filled; NULL without memory. */
 static uint8_t *writer__room(struct writer *writer)
 {
@@ -284,14 +296,26 @@ int writer__push(struct writer *writer, const void *data, size_t size)
 	return 0;
 }
 
-int writer__finish(struct writer *writer, uint64_t *ret_bytes)
+bool writer__end(struct writer *writer, unsigned int patience_ms)
 {
+	uint64_t limit_ns = clock__read_ns(CLOCK_REALTIME) + patience_ms * NSEC_PER_MSEC;
+	struct timespec limit = {.tv_sec = (time_t)(limit_ns / NSEC_PER_SEC),
+				 .tv_nsec = (long)(limit_ns % NSEC_PER_SEC)};
+
 	writer__flush(writer);
 	pthread_mutex_lock(&writer->lock);
 	writer->ending = true;
 	pthread_cond_broadcast(&writer->changed);
 	pthread_mutex_unlock(&writer->lock);
-	pthread_join(writer->thread, NULL);
+	if (writer->running && !pthread_timedjoin_np(writer->thread, NULL, &limit))
+		writer->running = false;
+	return !writer->running;
+}
+
+int writer__finish(struct writer *writer, uint64_t *ret_bytes)
+{
+	if (!writer__end(writer, 0))
+		pthread_join(writer->thread, NULL);
 	writer->running = false;
 	*ret_bytes = writer->written_bytes;
 	return writer->err;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Writes a recording. Records are gathered into blocks; a thread of the writer's own compresses
- * and writes them, so that a slow disk stops the tracer only when QUEUE_MAX_BLOCKS wait. What has
- * been pushed is in the file at most half a second later, and on the disk as soon as that has
- * taken it.
+ * and writes them, so that a slow disk stops the tracer only when 64 MiB wait. What has been pushed
+ * is in the file at most half a second later, and on the disk as soon as that has taken it.
  */
 #ifndef MEMTRACE_WRITER_H
 #define MEMTRACE_WRITER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +24,12 @@ int writer__push(struct writer *writer, const void *record, size_t size);
 
 /* Have what was pushed so far written, without waiting for more or for that. 0, or as above. */
 int writer__flush(struct writer *writer);
+
+/* 64 MiB wait for the disk or the pipe. At 80 MiB writer__push() blocks. */
+bool writer__is_behind(struct writer *writer);
+
+/* Nothing more is pushed: write what waits. True: it has been written within this time. */
+bool writer__end(struct writer *writer, unsigned int patience_ms);
 
 /*
  * Write what waits and end the thread: 0, or the first error of all. Of a file it leaves no half
