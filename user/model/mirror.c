@@ -8,8 +8,9 @@
 #include "model/name.h"
 
 /*
- * Beyond so many mappings neighbours of one kind are merged, as the kernel does: a program may
- * map a million adjacent pages one by one. Below it each call keeps a mapping of its own.
+ * Beyond so many mappings neighbours of one kind are merged, as the kernel does, whoever asked for
+ * them: a program may map a million adjacent pages one by one. Below it each call keeps a mapping
+ * of its own.
  */
 #define MERGE_ABOVE 4096
 
@@ -215,21 +216,49 @@ int mirror__unmap(struct mirror *mirror, uint64_t start, uint64_t end)
 static bool vma__same_kind(const struct vma *a, const struct vma *b)
 {
 	return a->end == b->start && a->region == b->region && a->prot == b->prot &&
-	       a->shared == b->shared && !a->name && !b->name && a->guard == b->guard;
+	       a->shared == b->shared && a->guard == b->guard;
 }
 
-/* Join two neighbours if they are alike. */
-static void mirror__merge(struct mirror *mirror, struct vma *lower, struct vma *upper)
+/* Pieces of one mapping that nothing tells apart any more. */
+static bool vma__same_mapping(const struct vma *a, const struct vma *b)
 {
+	return a->origin == b->origin && a->name == b->name &&
+	       a->offset + (a->end - a->start) == b->offset;
+}
+
+/* Join two neighbours if they are alike; false: they are not. */
+static bool mirror__merge(struct mirror *mirror, struct vma *lower, struct vma *upper)
+{
+	bool crowded = mirror->nr > MERGE_ABOVE;
 	uint64_t end;
 
 	if (!lower || !upper || !vma__same_kind(lower, upper))
-		return;
+		return false;
+	if (!vma__same_mapping(lower, upper) && !(crowded && !lower->name && !upper->name))
+		return false;
 	end = upper->end;
 	mirror__remove(mirror, upper);
 	mirror->anon_bytes -= vma__anon_bytes(lower);
 	lower->end = end;
 	mirror->anon_bytes += vma__anon_bytes(lower);
+	return true;
+}
+
+/*
+ * Join what the kernel joins again: a program may protect and unprotect its pages one by one, all
+ * day long. first: the mapping that begins at the range's start.
+ */
+static void mirror__rejoin(struct mirror *mirror, struct vma *first, uint64_t end)
+{
+	struct vma *vma = first, *next;
+
+	if (first && mirror__before(first))
+		vma = mirror__before(first);
+	while (vma && vma->end <= end) {
+		next = mirror__next(vma);
+		if (!mirror__merge(mirror, vma, next))
+			vma = next;
+	}
 }
 
 int mirror__map(struct mirror *mirror, const struct vma *vma)
@@ -248,33 +277,33 @@ int mirror__map(struct mirror *mirror, const struct vma *vma)
 		name__put(new.name);
 		return err == -EINVAL ? 0 : err;
 	}
-	if (mirror->nr > MERGE_ABOVE) {
-		mirror__merge(mirror, inserted, mirror__next(inserted));
-		mirror__merge(mirror, mirror__before(inserted), inserted);
-	}
+	mirror__merge(mirror, inserted, mirror__next(inserted));
+	mirror__merge(mirror, mirror__before(inserted), inserted);
 	return 0;
 }
 
 int mirror__protect(struct mirror *mirror, uint64_t start, uint64_t end, uint8_t prot)
 {
-	struct vma *vma;
-	int err = mirror__isolate(mirror, start, &end, &vma);
+	struct vma *first;
+	int err = mirror__isolate(mirror, start, &end, &first);
 
-	for (; vma && vma->start < end; vma = mirror__next(vma)) {
+	for (struct vma *vma = first; vma && vma->start < end; vma = mirror__next(vma)) {
 		mirror->anon_bytes -= vma__anon_bytes(vma);
 		vma->prot = prot;
 		mirror->anon_bytes += vma__anon_bytes(vma);
 	}
+	mirror__rejoin(mirror, first, end);
 	return err;
 }
 
 int mirror__guard(struct mirror *mirror, uint64_t start, uint64_t end, bool guard)
 {
-	struct vma *vma;
-	int err = mirror__isolate(mirror, start, &end, &vma);
+	struct vma *first;
+	int err = mirror__isolate(mirror, start, &end, &first);
 
-	for (; vma && vma->start < end; vma = mirror__next(vma))
+	for (struct vma *vma = first; vma && vma->start < end; vma = mirror__next(vma))
 		vma->guard = guard;
+	mirror__rejoin(mirror, first, end);
 	return err;
 }
 
