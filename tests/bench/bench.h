@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #define MAX_SLICES 4096
+#define PATH_BYTES 256
 #define MIB ((double)(1 << 20))
 
 struct config {
@@ -68,10 +69,10 @@ void sleep_ms(unsigned int ms);
 /* A tracer that runs beside the worker. */
 struct tracer {
 	pid_t pid;
-	int out;	  /* what it says: its stderr or stdout; -1: nothing */
-	int control, ack; /* of perf; -1: none */
-	char file[64];	  /* that it writes: a report, a recording, perf.data */
-	char kept[72];	  /* the recording that it writes beside its report; empty: none */
+	int out;	       /* what it says: its stderr or stdout; -1: nothing */
+	int control, ack;      /* of perf; -1: none */
+	char file[PATH_BYTES]; /* that it writes: a report, a recording, perf.data */
+	char kept[PATH_BYTES]; /* the recording that it writes beside its report; empty: none */
 };
 
 enum tracer_kind {
@@ -151,6 +152,9 @@ struct spread {
 struct spread spread__of(double *values, size_t nr);
 /* What was measured once. */
 struct spread spread__one(double value);
+
+/* Of a file beside our other temporary ones, which scripts/bench removes. */
+void scratch__path(char path[PATH_BYTES], const char *name);
 
 uint64_t now_ns(void);
 /* The first two CPUs that we may run on; how many there are. */

@@ -155,7 +155,7 @@ void measure_floods(const struct config *config, struct result *result)
 	report_flood(result, "recorded_write", "the same writing, recorded", &flood);
 	measure_flood(config, TRACER_RECORD, WORKER_READ, 2, &flood);
 	report_flood(result, "recorded_read", "the same reading, recorded", &flood);
-	result__note(result, "Recordings went to /tmp, %s; the last took %.1f MiB/s.", flood.disk,
+	result__note(result, "Recordings went to a file, %s; the last took %.1f MiB/s.", flood.disk,
 		     (double)flood.file_bytes / MIB / flood.duration_s);
 }
 

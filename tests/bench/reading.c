@@ -34,8 +34,7 @@ static const struct {
 
 struct recorded {
 	const struct workload *workload;
-	char directory[40];
-	char recording[64], perf_data[64];
+	char recording[PATH_BYTES], perf_data[PATH_BYTES];
 	struct counts counts;
 	uint64_t perf_samples;
 	double *cpu_s[NR_READERS], *wall_s[NR_READERS];
@@ -73,11 +72,11 @@ static uint64_t count_samples(const struct recorded *recorded)
 	const char *const argv[] = {"perf",    "report", "--stats", "-i", recorded->perf_data,
 				    "--stdio", NULL};
 	unsigned long long nr = 0;
-	char path[64], line[256];
+	char path[PATH_BYTES], line[256];
 	const char *at;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/stats", recorded->directory);
+	scratch__path(path, "stats");
 	run_well(argv, path, "perf report --stats");
 	file = fopen(path, "r");
 	if (!file)
@@ -232,7 +231,6 @@ static void recorded__free(struct recorded *recorded)
 {
 	unlink(recorded->recording);
 	unlink(recorded->perf_data);
-	rmdir(recorded->directory);
 	for (int reader = 0; reader < NR_READERS; reader++) {
 		free(recorded->cpu_s[reader]);
 		free(recorded->wall_s[reader]);
@@ -244,11 +242,8 @@ static void measure_workload(const struct config *config, const struct workload 
 {
 	struct recorded recorded = {.workload = workload};
 
-	strcpy(recorded.directory, "/tmp/memtrace-bench.XXXXXX");
-	if (!mkdtemp(recorded.directory))
-		die("mkdtemp");
-	snprintf(recorded.recording, sizeof(recorded.recording), "%s/mtr", recorded.directory);
-	snprintf(recorded.perf_data, sizeof(recorded.perf_data), "%s/perf", recorded.directory);
+	scratch__path(recorded.recording, "recording");
+	scratch__path(recorded.perf_data, "perf.data");
 	show_progress(workload->name, 0, config->reads);
 	record_workload(&recorded, self);
 	read_recording(config, &recorded);

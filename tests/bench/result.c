@@ -47,6 +47,14 @@ struct spread spread__one(double value)
 	return (struct spread){.q1 = value, .median = value, .q3 = value, .nr = 1};
 }
 
+void scratch__path(char path[PATH_BYTES], const char *name)
+{
+	int n = snprintf(path, PATH_BYTES, "%s/%s", getenv("TMPDIR") ?: "/tmp", name);
+
+	if (n >= PATH_BYTES)
+		give_up("the path of TMPDIR is too long");
+}
+
 uint64_t file__bytes(const char *path)
 {
 	struct stat st;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,15 +83,16 @@ static bool watch(const struct config *config, struct soak *soak)
 static void soak__record(const struct config *config, struct soak *soak)
 {
 	static const enum worker_kind kinds[NR_WORKERS] = {WORKER_PACED, WORKER_CHURN};
-	char directory[] = "/tmp/memtrace-bench.XXXXXX";
+	char directory[PATH_BYTES];
 	const char *const remove[] = {"rm", "-rf", directory, NULL};
 	struct worker workers[NR_WORKERS];
 	struct load loads[NR_LOADS];
 	struct usage usage;
 	bool whole;
 
-	if (!mkdtemp(directory))
-		die("mkdtemp");
+	scratch__path(directory, "programs");
+	if (mkdir(directory, 0700))
+		die(directory);
 	for (size_t i = 0; i < NR_WORKERS; i++)
 		worker__start(&workers[i], kinds[i], -1);
 	for (size_t i = 0; i < NR_LOADS; i++)

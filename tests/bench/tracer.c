@@ -171,10 +171,9 @@ bool tracer__start(struct tracer *tracer, enum tracer_kind kind, const pid_t *pi
 	char list[128] = "";
 
 	*tracer = (struct tracer){.out = -1, .control = -1, .ack = -1};
-	strcpy(tracer->file, "/tmp/memtrace-bench.XXXXXX");
-	close(mkstemp(tracer->file));
+	scratch__path(tracer->file, "file");
 	if (kind == TRACER_RECORD_TOO)
-		snprintf(tracer->kept, sizeof(tracer->kept), "%s.mtr", tracer->file);
+		scratch__path(tracer->kept, "kept");
 	for (size_t i = 0; i < nr; i++)
 		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%d", i ? "," : "",
 			 pids[i]);
@@ -258,10 +257,10 @@ bool counts__replay(const char *recording, struct counts *counts)
 {
 	const char *argv[] = {memtrace_path, "report", recording, "-F", "json", "-o", NULL, NULL};
 	struct usage usage;
-	char report[96];
+	char report[PATH_BYTES];
 	bool done;
 
-	snprintf(report, sizeof(report), "%s.json", recording);
+	scratch__path(report, "replayed");
 	argv[6] = report;
 	command__run(argv, -1, NULL, &usage);
 	done = !usage.status && counts__read(report, counts);
