@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -99,6 +100,50 @@ static void test_broken_files(void **state)
 		assert_int_equal(pwrite(fd, bytes, size, 0), size);
 		assert_true(buildid__of_file(fd, id, sizeof(id)) <= sizeof(id));
 	}
+	close(fd);
+	close(exe);
+}
+
+static void put_at(int fd, const void *data, size_t size, off_t offset)
+{
+	assert_int_equal(pwrite(fd, data, size, offset), size);
+}
+
+/*
+ * Small files, sparse where they look large, that claim the largest numbers of sections, program
+ * headers and notes: reading them takes next to no memory.
+ */
+static void test_huge_claims(void **state)
+{
+	const Elf64_Shdr section = {.sh_size = 8 << 20, .sh_info = 64 << 20};
+	Elf64_Phdr notes = {.p_type = PT_NOTE, .p_filesz = 65536, .p_align = 4};
+	Elf64_Ehdr header;
+	uint8_t id[MT_BUILD_ID_MAX_BYTES];
+	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC),
+	    fd = memfd_create("elf", MFD_CLOEXEC);
+	struct rusage before, after;
+
+	(void)state;
+	assert_true(exe >= 0 && fd >= 0);
+	assert_int_equal(pread(exe, &header, sizeof(header), 0), sizeof(header));
+	header.e_shoff = header.e_phoff = sizeof(header);
+	header.e_shnum = 0;
+	header.e_phnum = PN_XNUM;
+	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+	assert_int_equal(ftruncate(fd, 8LL << 30), 0);
+	put_at(fd, &header, sizeof(header), 0);
+	put_at(fd, &section, sizeof(section), sizeof(header));
+	assert_int_equal(buildid__of_file(fd, id, sizeof(id)), 0);
+
+	for (int i = 0; i < 20000; i++) {
+		notes.p_offset = sizeof(header) + i * sizeof(notes);
+		put_at(fd, &notes, sizeof(notes), (off_t)notes.p_offset);
+	}
+	header.e_phnum = 20000;
+	put_at(fd, &header, sizeof(header), 0);
+	assert_int_equal(buildid__of_file(fd, id, sizeof(id)), 0);
+	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+	assert_true(after.ru_maxrss - before.ru_maxrss < 4096); /* KiB */
 	close(fd);
 	close(exe);
 }
@@ -245,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_file),
 		cmocka_unit_test(test_broken_files),
+		cmocka_unit_test(test_huge_claims),
 		cmocka_unit_test(test_each_file_once),
 		cmocka_unit_test(test_out_of_reach),
 		cmocka_unit_test(test_files_are_bounded),

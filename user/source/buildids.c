@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include <gelf.h>
 #include <uthash.h>
 
 #include "base/array.h"
@@ -18,8 +17,6 @@
  * forgotten and is mapped again the build-id is told again.
  */
 #define MAX_FILES 8192
-/* Notes are small; a file may claim what it likes. */
-#define MAX_NOTES_BYTES 65536
 
 struct file_key {
 	uint64_t ino;
@@ -96,48 +93,6 @@ void buildids__note(struct buildids *ids, const struct mt_record *record)
 	*slot = file;
 	known->key = file.key;
 	HASH_ADD(hh, ids->known, key, sizeof(known->key), known);
-}
-
-static size_t notes__find(Elf_Data *notes, uint8_t *id, size_t size)
-{
-	size_t at = 0, name_at, id_at;
-	GElf_Nhdr note;
-
-	while (notes && (at = gelf_getnote(notes, at, &note, &name_at, &id_at))) {
-		const char *data = notes->d_buf;
-
-		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != sizeof("GNU") ||
-		    memcmp(data + name_at, "GNU", sizeof("GNU")) || note.n_descsz > size)
-			continue;
-		memcpy(id, data + id_at, note.n_descsz);
-		return note.n_descsz;
-	}
-	return 0;
-}
-
-size_t buildid__of_file(int fd, uint8_t *id, size_t size)
-{
-	size_t nr_phdrs = 0, found = 0;
-	Elf *elf;
-
-	elf_version(EV_CURRENT);
-	/* Read, not mapped: a file that is cut short meanwhile would end us by SIGBUS. */
-	elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (!elf || elf_kind(elf) != ELF_K_ELF || elf_getphdrnum(elf, &nr_phdrs))
-		nr_phdrs = 0;
-	for (size_t i = 0; i < nr_phdrs && !found; i++) {
-		GElf_Phdr phdr;
-
-		if (!gelf_getphdr(elf, (int)i, &phdr) || phdr.p_type != PT_NOTE ||
-		    phdr.p_filesz > MAX_NOTES_BYTES)
-			continue;
-		found = notes__find(
-			elf_getdata_rawchunk(elf, (int64_t)phdr.p_offset, phdr.p_filesz,
-					     phdr.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR),
-			id, size);
-	}
-	elf_end(elf);
-	return found;
 }
 
 /* Opening a device or a pipe would do something. */
