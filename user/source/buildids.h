@@ -37,8 +37,8 @@ int buildids__read(struct buildids *ids, uint64_t time_ns, source_fn fn, void *c
 void buildids__release(struct buildids *ids);
 
 /*
- * The GNU build-id of an ELF file of this machine's byte order; its size, 0 if it has none (or is no
- * ELF file). Little is read and held, whatever the file claims.
+ * The GNU build-id of an ELF file of this machine's byte order; its size, 0 if it has none (or is
+ * no ELF file). Little is read and held, whatever the file claims.
  */
 size_t buildid__of_file(int fd, uint8_t *id, size_t size);
 
