@@ -288,6 +288,40 @@ static void forged__close(struct forged *forged)
 	array__free(&forged->file);
 }
 
+/*
+ * A frame that is larger than what is read at once, of bytes that zstd leaves as they are: only the
+ * checksum at its end shows that one of them is wrong.
+ */
+static void test_damage_in_large_frame(void **state)
+{
+	struct playback playback;
+	struct forged forged;
+	struct tape tape = {};
+	uint64_t seed = 1;
+
+	(void)state;
+	while (tape.nr < 200 << 10) {
+		_Alignas(8) uint8_t data[1024];
+
+		for (size_t i = 0; i < sizeof(data); i++)
+			data[i] = random__next(&seed);
+		*(struct mt_record *)data = record__header(KIND_TO_COME, sizeof(data), PID, PID);
+		tape__add(&tape, data, sizeof(data));
+	}
+	forged__open(&forged);
+	forged__add_frame(&forged, tape.items, tape.nr, 0);
+	assert_true(forged.file.nr > 190 << 10);
+	assert_int_equal(forged__play(&forged, &tape, &playback), 0);
+	assert_int_equal(playback.state, READER_AT_END);
+	assert_int_equal(playback.nr, tape.starts.nr);
+	forged.file.items[10000] ^= 1;
+	assert_int_equal(forged__play(&forged, &tape, &playback), 0);
+	assert_int_equal(playback.state, READER_DAMAGED);
+	assert_int_equal(playback.nr, 0);
+	forged__close(&forged);
+	tape__free(&tape);
+}
+
 /* Play it and release it: refused with this error, and these words. */
 static void check_refused(struct forged *forged, int err, const char *words)
 {
@@ -601,6 +635,7 @@ int main(void)
 		cmocka_unit_test(test_cut_within_frame),
 		cmocka_unit_test(test_flipped_bits),
 		cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_damage_in_large_frame),
 		cmocka_unit_test(test_garbage_behind),
 		cmocka_unit_test(test_no_recording),
 		cmocka_unit_test(test_bad_header),

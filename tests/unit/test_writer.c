@@ -300,7 +300,7 @@ static void test_full_disk_appending(void **state)
 	struct rlimit before, limit;
 	struct tape tape = {};
 	struct writer *writer;
-	char old[100000] = "old", again[4] = "";
+	char old[250000] = "old", again[4] = "";
 
 	(void)state;
 	assert_true(fd >= 0);
