@@ -285,6 +285,23 @@ static void test_other_file_by_that_name(void **state)
 	buildids__release(&ids);
 }
 
+/* By the time that one looks, another file is mapped in the same place. */
+static void test_other_file_mapped_there(void **state)
+{
+	struct mt_mapping mapping;
+	struct buildids ids = {};
+	struct seen seen = {};
+
+	(void)state;
+	own_mapping(&mapping);
+	mapping.ino++;
+	snprintf(mapping.name, sizeof(mapping.name), "plugin.so");
+	buildids__note(&ids, &mapping.hdr);
+	assert_int_equal(buildids__read(&ids, 1, take, &seen), 0);
+	assert_int_equal(seen.nr, 0);
+	buildids__release(&ids);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_out_of_reach),
 		cmocka_unit_test(test_files_are_bounded),
 		cmocka_unit_test(test_other_file_by_that_name),
+		cmocka_unit_test(test_other_file_mapped_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
