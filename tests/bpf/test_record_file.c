@@ -406,6 +406,42 @@ static void test_no_recording(void **state)
 	}
 }
 
+/* By another name, too, a recording is not replaced by what is written of it. */
+static void test_output_is_recording(void **state)
+{
+	static const struct {
+		const char *script, *said;
+	} cases[] = {
+		{"memtrace --record run.mtr -o ./run.mtr -- /bin/true",
+		 "-o ./run.mtr and --record run.mtr are the same file"},
+		{"ln -s run.mtr link; memtrace --record run.mtr -F csv -o link -- /bin/true",
+		 "-o link and --record run.mtr are the same file"},
+		{"memtrace record -q -o run.mtr -- /bin/true && cp run.mtr copy.mtr &&"
+		 "memtrace report -o ./run.mtr run.mtr",
+		 "-o ./run.mtr would replace the recording"},
+		{"memtrace export -o link run.mtr", "-o link would replace the recording"},
+		{"memtrace report - -o run.mtr <run.mtr", "-o run.mtr would replace the recording"},
+		{"memtrace diff copy.mtr run.mtr -o link", "-o link would replace the recording"},
+		{"memtrace --record run.mtr --force -F json -o link -- /bin/true",
+		 "-o link and --record run.mtr are the same file"},
+	};
+	struct live *live = *state;
+	char text[512];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct live_process *shell;
+
+		snprintf(text, sizeof(text), "cd %s; %s", live->dir, cases[i].script);
+		shell = live__start_shell(live, text);
+		assert_int_equal(live__exit_code(shell), 1);
+		snprintf(text, sizeof(text), "memtrace: %s\n", cases[i].said);
+		assert_string_equal(live__err(shell), text);
+		assert_string_equal(live__out(shell), "");
+	}
+	assert_recording(live, path_of(live, "run.mtr"));
+	assert_int_equal(nr_files(live), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,7 +450,7 @@ int main(void)
 		live_test(test_symlink),       live_test(test_cannot_write),
 		live_test(test_special_files), live_test(test_terminal),
 		live_test(test_size_limit),    live_test(test_usage),
-		live_test(test_no_recording),
+		live_test(test_no_recording),  live_test(test_output_is_recording),
 	};
 
 	return cmocka_run_group_tests_name("record_file", tests, NULL, NULL);

@@ -18,6 +18,17 @@ int output__failed(const char *path, int err, struct error *error)
 			  strerror(-err));
 }
 
+bool output__would_replace(const char *path, const char *recording)
+{
+	struct stat ours, theirs;
+
+	if (!path || stat(path, &ours) || !S_ISREG(ours.st_mode))
+		return false;
+	if (strcmp(recording, "-") ? stat(recording, &theirs) : fstat(STDIN_FILENO, &theirs))
+		return false;
+	return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
 /* A file of its own that can be replaced; not a device, a pipe or a link's target. */
 static bool replaceable(const char *path)
 {

@@ -15,6 +15,9 @@ struct output {
 	bool nameless;	  /* the temporary file has no name yet */
 };
 
+/* It would replace this recording, whatever both are called: "-" is standard input. */
+bool output__would_replace(const char *path, const char *recording);
+
 /*
  * whole: a regular file is written beside path first, and replaces it when it is complete. Devices
  * and pipes are written in place, and without whole files are, too, so that they can be read as

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "cmd/message.h"
+#include "cmd/output.h"
 #include "cmd/replay.h"
 #include "cmd/stages.h"
 #include "model/model.h"
@@ -85,6 +86,8 @@ int replay__read(const char *path, const struct options *opt, struct stages *sta
 	int err = file__open(path, replay__push, stages, error, &source);
 
 	stages->reading = file__name(path);
+	if (!err && output__would_replace(opt->output, path))
+		err = error__set(error, EINVAL, "-o %s would replace the recording", opt->output);
 	if (!err)
 		err = stages__open(stages, opt, error);
 	if (!err) {

@@ -17,6 +17,7 @@
 #include "cmd/keep.h"
 #include "cmd/message.h"
 #include "cmd/options.h"
+#include "cmd/output.h"
 #include "cmd/stages.h"
 #include "cmd/trace.h"
 #include "model/model.h"
@@ -164,6 +165,17 @@ static void take_precedence(void)
 		setpriority(PRIO_PROCESS, 0, NICE);
 }
 
+static int run__open_keep(struct run *run)
+{
+	const struct options *opt = run->opt;
+	int err = keep__open(&run->keep, opt->keep, opt->force, &run->error);
+
+	if (!err && opt->keep && output__would_replace(opt->output, opt->keep))
+		err = error__set(&run->error, EINVAL, "-o %s and --record %s are the same file",
+				 opt->output, opt->keep);
+	return err;
+}
+
 static int run__start(struct run *run)
 {
 	const struct options *opt = run->opt;
@@ -171,7 +183,7 @@ static int run__start(struct run *run)
 
 	/* Before signals are taken: opening a named pipe waits for its reader. */
 	if (!err)
-		err = keep__open(&run->keep, opt->keep, opt->force, &run->error);
+		err = run__open_keep(run);
 	if (!err)
 		err = run__take_signals(run);
 	if (!err)
