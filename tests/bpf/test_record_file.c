@@ -120,6 +120,33 @@ static void test_mode(void **state)
 	}
 }
 
+/* Under sudo the file is for who has called it, and for nobody else. */
+static void test_sudo_user(void **state)
+{
+	static const char *const starts[] = {
+		"SUDO_UID=4711 SUDO_GID=4712",
+		"SUDO_UID=4711x SUDO_GID=4712",
+		"SUDO_UID=-1 SUDO_GID=4712",
+		"SUDO_UID=4711",
+	};
+	struct live *live = *state;
+	const char *path = path_of(live, "run.mtr");
+	struct stat st;
+	char script[512];
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		snprintf(script, sizeof(script),
+			 "unset SUDO_UID SUDO_GID; %s memtrace record -q -o %s -- /bin/true",
+			 starts[i], path);
+		assert_int_equal(live__exit_code(live__start_shell(live, script)), 0);
+		assert_int_equal(lstat(path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0600);
+		assert_int_equal(st.st_uid, i ? 0 : 4711);
+		assert_int_equal(st.st_gid, i ? 0 : 4712);
+		unlink(path);
+	}
+}
+
 static void test_no_overwrite(void **state)
 {
 	struct live *live = *state;
@@ -391,6 +418,8 @@ static void test_no_recording(void **state)
 		{"memtrace report - <&-", "cannot read standard input: Bad file descriptor"},
 		{"memtrace report /dev/null", "/dev/null is empty"},
 		{"memtrace report - </dev/null", "standard input is empty"},
+		{"memtrace record -q -d 0.05 -p $$ -o - | head -c 216 | memtrace report -",
+		 "there is nothing in standard input: it breaks off before its first record"},
 		{"memtrace report /etc/passwd", "/etc/passwd is not a recording of memtrace"},
 		{"memtrace report - </etc/passwd", "standard input is not a recording of memtrace"},
 	};
@@ -445,12 +474,19 @@ static void test_output_is_recording(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		live_test(test_mode),	       live_test(test_no_overwrite),
-		live_test(test_failed_start),  live_test(test_no_btf),
-		live_test(test_symlink),       live_test(test_cannot_write),
-		live_test(test_special_files), live_test(test_terminal),
-		live_test(test_size_limit),    live_test(test_usage),
-		live_test(test_no_recording),  live_test(test_output_is_recording),
+		live_test(test_mode),
+		live_test(test_sudo_user),
+		live_test(test_no_overwrite),
+		live_test(test_failed_start),
+		live_test(test_no_btf),
+		live_test(test_symlink),
+		live_test(test_cannot_write),
+		live_test(test_special_files),
+		live_test(test_terminal),
+		live_test(test_size_limit),
+		live_test(test_usage),
+		live_test(test_no_recording),
+		live_test(test_output_is_recording),
 	};
 
 	return cmocka_run_group_tests_name("record_file", tests, NULL, NULL);

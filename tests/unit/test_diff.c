@@ -453,7 +453,8 @@ static void test_warnings(void **state)
 		      "A has 1 process that ended early summed up without a name: 1,235 faults are "
 		      "not compared");
 	pair.b->session.start_realtime_ns = pair.a->session.start_realtime_ns - 1;
-	assert_warned(&pair, "order", "B was recorded before A: \"new\" is what A no longer has");
+	assert_warned(&pair, "order",
+		      "B was recorded before A: perhaps the other way round was meant");
 	set(&pair.b->host.name, "db2");
 	assert_warned(&pair, "host", "different hosts: A is of db1, B of db2");
 	set(&pair.b->host.kernel, "6.1.0");

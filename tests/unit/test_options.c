@@ -204,14 +204,16 @@ static void test_words(void **state)
 		{"-a --bogus=1", "unknown option '--bogus=1'"},
 		{"-a --quiet=1", "--quiet takes no value"},
 		{"-a --ver", "'--ver' may be more than one option"},
-		{"-a \xc3\xa4", "unexpected '\xc3\xa4': a command to trace goes after --"},
+		{"-a \xc3\xa4", "unexpected '\xc3\xa4': a command to trace goes after --, a "
+				"recording after 'memtrace report'"},
 		{"-a -\xc3\xa4", "unknown option '-\xc3\xa4'"},
 		{"-a --force", "--force is for a recording: --record FILE"},
 		{"-a --record", "--record needs a value"},
 		{"-a --record -", "--record -: 'memtrace record -o -' writes to a pipe"},
 		{"-a -q report x", "'report' goes before all options"},
 		{"-a --record x -o x", "-o and --record name the same file"},
-		{"replay x", "unexpected 'replay': a command to trace goes after --"},
+		{"replay x", "unexpected 'replay': a command to trace goes after --, a recording "
+			     "after 'memtrace report'"},
 
 		{"record", "nothing to trace: name a process (-p PID), every process (-a) or a "
 			   "command (-- CMD)"},
@@ -220,7 +222,8 @@ static void test_words(void **state)
 		{"record -a", "record: -o FILE says where the recording goes"},
 		{"record -a -o", "-o needs a value"},
 		{"record -a -p 1 -o x", "one kind of target at a time: -p, -a or a command"},
-		{"record -a -o x y", "unexpected 'y': a command to trace goes after --"},
+		{"record -a -o x y",
+		 "unexpected 'y': the recording's name goes after -o, a command to trace after --"},
 		{"record -a -o x --", "no command after --"},
 		{"record -o - -- ls", "-o -: the recording would mix with what the command prints"},
 		{"record -a -o x -F json", "memtrace record takes no -F"},

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -196,6 +197,26 @@ struct unit_text units__address(uint64_t address)
 	struct unit_text ret;
 
 	FORMAT(ret, "0x%" PRIx64, address);
+	return ret;
+}
+
+struct unit_text units__local(uint64_t unix_s)
+{
+	time_t seconds = (time_t)unix_s;
+	struct unit_text ret = {""};
+	struct tm tm;
+	long minutes;
+	size_t len;
+
+	if (!localtime_r(&seconds, &tm))
+		return ret;
+	len = strftime(ret.s, sizeof(ret.s), "%Y-%m-%d %H:%M:%S", &tm);
+	minutes = tm.tm_gmtoff / 60;
+	if (len && minutes)
+		snprintf(ret.s + len, sizeof(ret.s) - len, " %c%02ld:%02ld",
+			 minutes < 0 ? '-' : '+', labs(minutes) / 60, labs(minutes) % 60);
+	else if (len)
+		snprintf(ret.s + len, sizeof(ret.s) - len, " UTC");
 	return ret;
 }
 

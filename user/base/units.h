@@ -35,6 +35,7 @@ struct unit_text units__percent_change(double percent);
 
 struct unit_text units__duration(double seconds);  /* "350 ms", "12.34 s", "5m 03s", "2h 05m" */
 struct unit_text units__address(uint64_t address); /* "0x7f…" */
+struct unit_text units__local(uint64_t unix_s);	   /* "2026-11-21 18:26:48 +09:00"; "… UTC" */
 struct unit_text units__utc(uint64_t unix_s); /* "2026-11-21T09:26:48" (RFC 3339, 5.6, less zone) */
 
 #endif

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +111,24 @@ static int keep__open_existing(struct keep *keep, bool force, struct error *erro
 	return err ? keep__fail(keep, err, error) : 0;
 }
 
+/* Who runs `sudo memtrace record` shall read the file without sudo. */
+static void give_to_sudo_user(int fd)
+{
+	const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
+	char *uid_end, *gid_end;
+	unsigned long owner, group;
+
+	if (geteuid() || !uid || !gid || !isdigit((unsigned char)*uid) ||
+	    !isdigit((unsigned char)*gid))
+		return;
+	owner = strtoul(uid, &uid_end, 10);
+	group = strtoul(gid, &gid_end, 10);
+	/* Where it cannot be, it stays root's: nothing is lost. */
+	if (!*uid_end && !*gid_end && owner <= INT_MAX && group <= INT_MAX &&
+	    fchown(fd, (uid_t)owner, (gid_t)group))
+		return;
+}
+
 int keep__open(struct keep *keep, const char *path, bool force, struct error *error)
 {
 	int err = 0;
@@ -126,6 +146,8 @@ int keep__open(struct keep *keep, const char *path, bool force, struct error *er
 	/* Whatever the umask says; there are file systems without modes. */
 	if (keep->created || keep->temporary)
 		fchmod(keep->fd, KEEP_MODE);
+	if (keep->created || keep->temporary)
+		give_to_sudo_user(keep->fd);
 	return err;
 }
 

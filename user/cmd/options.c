@@ -167,8 +167,15 @@ static error_t parse_argument(struct parse *parse, const char *text)
 
 	if (verb__named(text) && !max)
 		return usage_error(parse, "'%s' goes before all options", text);
+	if (!max && opt->verb == VERB_RECORD)
+		return usage_error(parse,
+				   "unexpected '%s': the recording's name goes after -o, a command "
+				   "to trace after --",
+				   text);
 	if (!max)
-		return usage_error(parse, "unexpected '%s': a command to trace goes after --",
+		return usage_error(parse,
+				   "unexpected '%s': a command to trace goes after --, a recording "
+				   "after 'memtrace report'",
 				   text);
 	if (opt->nr_files == max)
 		return usage_error(parse, "unexpected '%s': %s takes %zu recording%s", text,

@@ -26,7 +26,8 @@ void section__space(struct text *text, const struct report *report,
 void section__heap(struct text *text, const struct report *report,
 		   const struct report_process *process);
 void section__stack(struct text *text, const struct report_process *process);
-void section__check(struct text *text, const struct report_process *process);
+void section__check(struct text *text, const struct report *report,
+		    const struct report_process *process);
 void section__threads(struct text *text, const struct report_process *process);
 
 /*

@@ -108,6 +108,8 @@ static void measure(const struct table *table, struct layout *layout)
 		if (width > layout->width[i % table->nr_columns])
 			layout->width[i % table->nr_columns] = width;
 	}
+	for (unsigned int c = 0; c < table->nr_columns; c++)
+		layout->hidden[c] = !layout->width[c];
 }
 
 static unsigned int total(const struct table *table, const struct layout *layout)

@@ -58,12 +58,18 @@ void diff_cells__compared(const struct diff_cells *cells, const struct diff_row 
 		add_number(cells, row, side, compared_form(cells->diff, row));
 }
 
+/* How long a command took to its exit is in the header; its counts by time say no more. */
+static bool has_other(const struct diff *diff)
+{
+	return diff->basis != DIFF_BY_TOTAL_WHOLE_RUNS;
+}
+
 void diff_cells__other(const struct diff_cells *cells, const struct diff_row *row)
 {
 	enum form form = compared_form(cells->diff, row) == FORM_RATE ? FORM_SHORT : FORM_RATE;
 
 	for (enum diff_side side = 0; side < DIFF_SIDES; side++)
-		if (diff_metric__adds_up(row->metric))
+		if (diff_metric__adds_up(row->metric) && has_other(cells->diff))
 			add_number(cells, row, side, form);
 		else
 			table__add(cells->table, "");
@@ -71,6 +77,8 @@ void diff_cells__other(const struct diff_cells *cells, const struct diff_row *ro
 
 const char *diff_cells__other_title(const struct diff *diff, enum diff_side side)
 {
+	if (!has_other(diff))
+		return "";
 	if (diff->basis == DIFF_BY_RATE)
 		return side == DIFF_A ? "A total" : "B total";
 	return side == DIFF_A ? "A rate" : "B rate";

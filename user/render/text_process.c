@@ -53,7 +53,7 @@ void section__process(struct text *text, const struct report *report,
 	section__stack(text, process);
 	if (text->opt->verbose)
 		section__threads(text, process);
-	section__check(text, process);
+	section__check(text, report, process);
 }
 
 static void main_limit(struct text *text, const struct report_hit *hit)
@@ -165,7 +165,20 @@ static void check_explanation(struct table *table, const struct report_check *ch
 		table__style(table, check->ok ? STYLE_NONE : STYLE_BAD);
 }
 
-void section__check(struct text *text, const struct report_process *process)
+/* The counters of a recording that breaks off were not read at its end. */
+static const char *check_words(const struct report *report, const struct report_check *check)
+{
+	const char *ended_by = report->session.ended_by;
+
+	if (!check->known)
+		return "not possible";
+	if (!check->ok)
+		return "NOT OK";
+	return ended_by && !strcmp(ended_by, "cut_off") ? "OK as far as the recording goes" : "OK";
+}
+
+void section__check(struct text *text, const struct report *report,
+		    const struct report_process *process)
 {
 	static const struct column columns[] = {
 		{"faults", COLUMN_RIGHT, 0, 0},
@@ -178,7 +191,7 @@ void section__check(struct text *text, const struct report_process *process)
 	text__style(text, STYLE_BOLD);
 	text__add(text, "Check against the kernel's own count: ");
 	text__style(text, check->known ? (check->ok ? STYLE_GOOD : STYLE_BAD) : STYLE_NONE);
-	text__add(text, check->known ? (check->ok ? "OK" : "NOT OK") : "not possible");
+	text__add(text, check_words(report, check));
 	text__style(text, STYLE_NONE);
 	text__end(text);
 	if (!check->known)

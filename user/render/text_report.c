@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/escape.h"
 #include "base/units.h"
 #include "render/sections.h"
@@ -56,14 +56,12 @@ static const char *ended_by_words(const char *ended_by)
 
 static void header_traced(struct text *text, const struct report *report)
 {
-	time_t start = (time_t)(report->session.start_realtime_ns / 1000000000U);
-	char when[64] = "";
-	struct tm tm;
+	uint64_t start = report->session.start_realtime_ns / NSEC_PER_SEC;
+	/* In the same zone as the lines of the intervals. */
+	struct unit_text when = start ? units__local(start) : (struct unit_text){""};
 
-	if (start && gmtime_r(&start, &tm))
-		strftime(when, sizeof(when), " from %Y-%m-%d %H:%M:%S UTC", &tm);
-	header_linef(text, "traced", "%s%s%s", units__duration(report->session.duration_s).s, when,
-		     ended_by_words(report->session.ended_by));
+	header_linef(text, "traced", "%s%s%s%s", units__duration(report->session.duration_s).s,
+		     *when.s ? " from " : "", when.s, ended_by_words(report->session.ended_by));
 }
 
 static void header_host(struct text *text, const struct report *report)

@@ -88,7 +88,8 @@ static int check_order(struct diff *diff)
 
 	if (!a_ns || b_ns >= a_ns)
 		return 0;
-	return warn(diff, "order", "B was recorded before A: \"new\" is what A no longer has");
+	return warn(diff, "order",
+		    "B was recorded before A: perhaps the other way round was meant");
 }
 
 static int check_host(struct diff *diff)

@@ -157,7 +157,10 @@ static int file__open_path(const char *path, struct error *error)
 		errno = EISDIR;
 	}
 	if (fd < 0)
-		return error__set(error, errno, "cannot open %s: %s", path, strerror(errno));
+		return error__set(error, errno, "cannot open %s: %s%s", path, strerror(errno),
+				  errno == EACCES ? " (a recording is for its owner alone: sudo "
+						    "cat it into 'memtrace report -')"
+						  : "");
 	return fd;
 }
 
