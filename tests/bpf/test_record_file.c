@@ -418,8 +418,6 @@ static void test_no_recording(void **state)
 		{"memtrace report - <&-", "cannot read standard input: Bad file descriptor"},
 		{"memtrace report /dev/null", "/dev/null is empty"},
 		{"memtrace report - </dev/null", "standard input is empty"},
-		{"memtrace record -q -d 0.05 -p $$ -o - | head -c 216 | memtrace report -",
-		 "there is nothing in standard input: it breaks off before its first record"},
 		{"memtrace report /etc/passwd", "/etc/passwd is not a recording of memtrace"},
 		{"memtrace report - </etc/passwd", "standard input is not a recording of memtrace"},
 	};

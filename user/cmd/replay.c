@@ -58,6 +58,9 @@ static int tell_end(const struct source *source, const char *name, const struct 
 		if (damaged)
 			message("%s goes on after its end, at byte %s: that is ignored", name,
 				at.s);
+	} else if (!session->end_ns) {
+		message("%s is %s: it breaks off before its first record", name,
+			damaged ? "damaged" : "incomplete");
 	} else if (damaged) {
 		message("%s is damaged at byte %s: what came after %s is missing", name, at.s,
 			after.s);

@@ -164,10 +164,6 @@ int stages__finish(struct stages *stages, int err)
 		err = event_lines__flush(&stages->lines);
 	if (err)
 		return stages__explain(stages, err);
-	if (!stages->model->session.known)
-		return error__set(stages->error, EBADMSG,
-				  "there is nothing in %s: it breaks off before its first record",
-				  stages->reading);
 	if (options__want_report(stages->opt))
 		err = stages__build(stages);
 	if (!err && options__write_report(stages->opt))
