@@ -378,15 +378,19 @@ static void test_strange_names(void **state)
 	check_name(*state, "-\xc3\xa9\xe2\x80\xae,", "-\\u00e9\\u202e,");
 }
 
-/* Lines come while it runs, and when nobody reads them any more it ends as if it had been asked to.
+/*
+ * Lines come while it runs, and when nobody reads them any more it ends as if it had been asked to:
+ * the recording beside them is whole.
  */
 static void test_reader_leaves(void **state)
 {
 	struct live_process *workload = live__start_workload(*state, "fault"), *memtrace;
 	json_t *result, *row;
-	char text[128];
+	struct live_process *report;
+	char text[256];
 
-	snprintf(text, sizeof(text), "-p %d -i 0.05 -F ndjson", workload->pid);
+	snprintf(text, sizeof(text), "-p %d -i 0.05 -F ndjson --record %s", workload->pid,
+		 in_dir(*state, RECORDING).s);
 	memtrace = live__start_memtrace(*state, text);
 	live__await_tracing(memtrace);
 	live__say(workload, "\n");
@@ -408,6 +412,10 @@ static void test_reader_leaves(void **state)
 	memtrace->out = -1;
 	assert_int_equal(live__exit_code(memtrace), 0);
 	assert_int_equal(live__count_lines(live__err(memtrace)), 1);
+	snprintf(text, sizeof(text), "report %s", in_dir(*state, RECORDING).s);
+	report = live__run_memtrace(*state, text, 0);
+	assert_string_equal(live__err(report), "");
+	assert_non_null(strstr(live__out(report), "until interrupted"));
 }
 
 static void record(struct live *live, const char *name, const char *words)

@@ -28,6 +28,7 @@ struct run {
 	const struct options *opt;
 	struct error error;
 	struct stages stages;
+	int stages_err; /* nothing more is shown */
 	struct keep keep;
 	struct command command;
 	struct source *source;
@@ -48,14 +49,22 @@ static void run__end(struct run *run, enum mt_ended_by ended_by)
 	run->ended_by = ended_by;
 }
 
-/* A recording that cannot go on ends the run, in an orderly way. */
+/*
+ * A recording that cannot go on ends the run, in an orderly way; and so does what cannot be shown
+ * any more, where there is a recording that shall have its end.
+ */
 static int run__push(void *ctx, const void *record, size_t size)
 {
 	struct run *run = ctx;
 
 	if (keep__push(&run->keep, record, size))
 		run__end(run, MT_ENDED_INTERRUPT);
-	return stages__push(&run->stages, record, size);
+	if (!run->stages_err)
+		run->stages_err = stages__push(&run->stages, record, size);
+	if (!run->stages_err || !run->opt->keep)
+		return run->stages_err;
+	run__end(run, MT_ENDED_INTERRUPT);
+	return 0;
 }
 
 static int run__check_pids(struct run *run)
@@ -329,7 +338,7 @@ static int run__finish(struct run *run, int err)
 	if (!err)
 		err = run->source->ops->finish(run->source, run->ended_by);
 	keep_err = run__finish_recording(run, &keep_error);
-	err = stages__finish(&run->stages, err);
+	err = stages__finish(&run->stages, err ?: run->stages_err);
 	if (err || !keep_err)
 		return err;
 	run->error = keep_error;
