@@ -31,6 +31,22 @@ static inline int array__reserve_bytes(void **items, size_t *cap, size_t nr, siz
 #define array__reserve(a, n)                                                                       \
 	array__reserve_bytes((void **)&(a)->items, &(a)->cap, (n), sizeof(*(a)->items))
 
+/* Give back what is beyond nr items, if that many hold all there are. */
+static inline void array__trim_bytes(void **items, size_t *cap, size_t nr, size_t item_bytes)
+{
+	void *trimmed = *cap > nr && nr ? realloc(*items, nr * item_bytes) : NULL;
+
+	if (!trimmed)
+		return;
+	*items = trimmed;
+	*cap = nr;
+}
+
+#define array__trim(a, n)                                                                          \
+	((a)->nr <= (n)                                                                            \
+		 ? array__trim_bytes((void **)&(a)->items, &(a)->cap, (n), sizeof(*(a)->items))    \
+		 : (void)0)
+
 /* Pointer to a new last item (not initialised), or NULL without memory. */
 #define array__push(a) (array__reserve((a), (a)->nr + 1) ? NULL : &(a)->items[(a)->nr++])
 

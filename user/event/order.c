@@ -17,6 +17,10 @@ struct run {
 	unsigned int nr;
 };
 
+/* What usually comes between two watermarks has room in it; the memory of a burst goes back. */
+#define ARENA_KEEP_BYTES (2 << 20)
+#define RUNS_KEEP 16384
+
 struct order {
 	order_fn fn;
 	void *ctx;
@@ -165,6 +169,8 @@ static int order__compact(struct order *order, size_t first_left)
 		end += size;
 	}
 	order->arena.nr = end;
+	array__trim(&order->arena, ARENA_KEEP_BYTES);
+	array__trim(&order->runs, RUNS_KEEP);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -64,6 +65,24 @@ static int await_writable(int fd)
 	struct pollfd pollfd = {.fd = fd, .events = POLLOUT};
 
 	return poll(&pollfd, 1, -1) < 0 && errno != EINTR ? -errno : 0;
+}
+
+/*
+ * Mapped, so that the memory of those that have waited for a slow disk goes back: malloc keeps what
+ * lies below something that is still in use.
+ */
+static struct block *block__new(void)
+{
+	struct block *block = mmap(NULL, sizeof(*block), PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return block == MAP_FAILED ? NULL : block;
+}
+
+static void block__free(struct block *block)
+{
+	if (block)
+		munmap(block, sizeof(*block));
 }
 
 static int write_all(int fd, const void *data, size_t size, size_t *ret_done)
@@ -171,7 +190,7 @@ static void *writer__thread(void *ctx)
 			err = writer__compress(writer, block);
 		if (!err)
 			err = writer__sync(writer);
-		free(block);
+		block__free(block);
 		if (!err)
 			continue;
 		pthread_mutex_lock(&writer->lock);
@@ -255,11 +274,9 @@ bool writer__is_behind(struct writer *writer)
 static uint8_t *writer__room(struct writer *writer)
 {
 	if (!writer->filling) {
-		writer->filling = malloc(sizeof(struct block));
+		writer->filling = block__new();
 		if (!writer->filling)
 			return NULL;
-		writer->filling->next = NULL;
-		writer->filling->used = 0;
 	}
 	return writer->filling->data + writer->filling->used;
 }
@@ -333,6 +350,6 @@ void writer__free(struct writer *writer)
 	pthread_cond_destroy(&writer->changed);
 	ZSTD_freeCCtx(writer->zstd);
 	free(writer->frame);
-	free(writer->filling);
+	block__free(writer->filling);
 	free(writer);
 }
