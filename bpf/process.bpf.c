@@ -208,8 +208,9 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	if (exec__can_send_mappings())
 		rec->hdr.flags = MT_EXEC_MAPPED;
 	time_ns = rec->hdr.time_ns;
-	record__submit(rec);
 	exec__send_mappings(task, mm, time_ns);
+	/* Last: its mappings have its time, and whoever has read past it has them all. */
+	record__submit(rec);
 	return 0;
 }
 

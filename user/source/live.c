@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The live source while it runs: the running kernel, through the BPF programs and /proc. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -15,8 +17,10 @@
 #include "source/procfs.h"
 
 #define EPOCH_MAX_BYTES (1 << 20)
-/* A program that has taken its time stamp delivers its record within this, unless preempted. */
+/* By how much the clocks of two CPUs may differ, and a store be seen late: with much to spare. */
 #define IN_FLIGHT_NS (2 * NSEC_PER_MSEC)
+/* How long the end of a run waits for a program that was interrupted. */
+#define LAST_RECORDS_NS (2 * NSEC_PER_SEC)
 
 int live__emit(struct live *live, const void *record, size_t size)
 {
@@ -47,13 +51,18 @@ int live__on_record(void *ctx, void *data, size_t size)
 	return live->fn_err;
 }
 
-/* Fetch the faults that wait on a CPU for their batch to fill. */
+/*
+ * Fetch the faults that wait on a CPU for their batch to fill. One that is being added has its time
+ * already: the CPU takes the interrupt after that.
+ */
 static void live__flush_batches(struct live *live)
 {
 	for (int cpu = 0; cpu < live->nr_cpus; cpu++) {
 		LIBBPF_OPTS(bpf_test_run_opts, opts, .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = cpu);
+		const struct mt_batch *batch = &live->batches[cpu];
 
-		if (!__atomic_load_n(&live->batches[cpu].rec.nr, __ATOMIC_RELAXED))
+		if (!__atomic_load_n(&batch->busy, __ATOMIC_RELAXED) &&
+		    !__atomic_load_n(&batch->rec.nr, __ATOMIC_RELAXED))
 			continue;
 		bpf_prog_test_run_opts(bpf_program__fd(live->skel->progs.flush_batch), &opts);
 	}
@@ -71,7 +80,27 @@ static int live__emit_build_ids(struct live *live, uint64_t time_ns)
 	return buildids__read(&live->build_ids, time_ns, live__emit_proc, live);
 }
 
-/* All that happened before now is in the stream: say so. */
+/*
+ * A program reserves its record before it looks at the clock. So what is older than now has been
+ * reserved, once the faults that wait are in the ring, too.
+ */
+static void live__set_mark(struct live *live, uint64_t now)
+{
+	live__flush_batches(live);
+	live->mark_ns = now;
+	live->mark_at = __atomic_load_n(live->reserved, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * A record that is reserved and not yet submitted holds up all behind it, for as long as its
+ * program has no CPU: hypervisors take it away, and on 7.x the scheduler does.
+ */
+static bool live__past_mark(const struct live *live)
+{
+	return (long)(__atomic_load_n(live->consumed, __ATOMIC_RELAXED) - live->mark_at) >= 0;
+}
+
+/* Once all that happened before the mark is in the stream: say so. */
 static int live__epoch(struct live *live)
 {
 	struct mt_tick rec;
@@ -79,14 +108,33 @@ static int live__epoch(struct live *live)
 	int err;
 
 	live__ask_runners(live);
-	live__flush_batches(live);
+	if (!live->mark_ns)
+		live__set_mark(live, now);
 	err = live__consume(live);
 	if (err)
 		return err;
-	record__start(&rec.hdr, MT_KIND_WATERMARK, sizeof(rec), now - IN_FLIGHT_NS);
 	live->epoch_ns = now + EPOCH_NS;
 	live->epoch_bytes = 0;
+	if (!live__past_mark(live))
+		return 0;
+	record__start(&rec.hdr, MT_KIND_WATERMARK, sizeof(rec), live->mark_ns - IN_FLIGHT_NS);
+	live->mark_ns = 0;
 	return live__emit(live, &rec, sizeof(rec)) ?: live__emit_build_ids(live, now);
+}
+
+/* What was reserved until now, though a program may still be at it. */
+static int live__consume_last(struct live *live)
+{
+	uint64_t now = clock__now_ns(), end = now + LAST_RECORDS_NS;
+	int err;
+
+	live__set_mark(live, now);
+	err = live__consume(live);
+	while (!err && !live__past_mark(live) && clock__now_ns() < end) {
+		usleep(1000);
+		err = live__consume(live);
+	}
+	return err;
 }
 
 /*
@@ -233,8 +281,7 @@ static int live__finish(struct source *source, enum mt_ended_by ended_by)
 	now = clock__now_ns();
 	live__sample(live, now);
 	probe__detach(&live->links);
-	live__flush_batches(live);
-	err = live__consume(live);
+	err = live__consume_last(live);
 	if (!err)
 		err = live__emit_losses(live, now);
 	if (!err)
@@ -250,6 +297,8 @@ static void live__free(struct source *source)
 	if (!live)
 		return;
 	probe__detach(&live->links);
+	if (live->consumed)
+		munmap((void *)live->consumed, 2 * sysconf(_SC_PAGESIZE));
 	if (live->batches)
 		munmap((void *)live->batches, live->nr_cpus * sizeof(struct mt_batch));
 	ring_buffer__free(live->ring);

@@ -39,6 +39,8 @@ struct live {
 	struct probe_links links;
 	struct ring_buffer *ring;
 	const struct mt_batch *batches; /* mapped from the kernel, one per CPU */
+	/* Up to where the ring has been read and reserved, in bytes since it began; mapped. */
+	const unsigned long *consumed, *reserved;
 	int nr_cpus;
 	struct tgids tgids;
 	struct buildids build_ids;
@@ -55,6 +57,8 @@ struct live {
 	} leaving;
 
 	uint64_t epoch_ns;     /* the next is due */
+	uint64_t mark_ns;      /* what is older was reserved before mark_at; 0: no mark is set */
+	unsigned long mark_at; /* of the ring */
 	uint64_t epoch_bytes;  /* delivered since the last */
 	uint64_t tick_ns;      /* the next is due */
 	uint64_t lost_records; /* as last told, but faults */

@@ -98,6 +98,20 @@ static int live__load(struct live *live, struct error *error)
 	return err ? load__explain(err, error) : 0;
 }
 
+/* The ring's first page has the reader's position, the second the writers'. */
+static int live__map_positions(struct live *live, struct error *error)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	unsigned char *pages =
+		mmap(NULL, 2 * page, PROT_READ, MAP_SHARED, bpf_map__fd(live->skel->maps.ring), 0);
+
+	if (pages == MAP_FAILED)
+		return error__set(error, errno, "cannot map the ring buffer: %s", strerror(errno));
+	live->consumed = (const unsigned long *)pages;
+	live->reserved = (const unsigned long *)(pages + page);
+	return 0;
+}
+
 static int live__map(struct live *live, struct error *error)
 {
 	size_t size = live->nr_cpus * sizeof(struct mt_batch);
@@ -112,7 +126,7 @@ static int live__map(struct live *live, struct error *error)
 		ring_buffer__new(bpf_map__fd(live->skel->maps.ring), live__on_record, live, NULL);
 	if (!live->ring)
 		return error__set(error, errno, "cannot map the ring buffer: %s", strerror(errno));
-	return 0;
+	return live__map_positions(live, error);
 }
 
 static int live__emit_session(struct live *live, uint64_t time_ns)
