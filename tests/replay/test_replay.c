@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -139,30 +140,42 @@ static int64_t observed(const json_t *report)
 	return nr;
 }
 
+/* The report of these bytes as JSON: its exit status; the error output is without the file's name.
+ */
+static int report_bytes(const uint8_t *data, size_t size, char **ret_out, char **ret_err)
+{
+	int fd = memfd_create("piece", MFD_CLOEXEC), status;
+	char words[64], *err;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, size), size);
+	snprintf(words, sizeof(words), "/proc/self/fd/%d -F json", fd);
+	status = saved__report(words, ret_out, &err);
+	close(fd);
+	*ret_err = strdup(*err ? err + strlen("memtrace: ") + strcspn(words, " ") : "");
+	assert_non_null(*ret_err);
+	free(err);
+	return status;
+}
+
 /*
  * A piece of a recording: its report has all that is in its whole frames, and no more than what is
  * in the one that is cut. It ends with the last record, and says so.
  */
 static void check_piece(const char *name, const uint8_t *data, size_t file_size, size_t size)
 {
-	char path[] = "/tmp/memtrace-piece-XXXXXX", words[128], *out, *err;
 	struct contents whole, begun;
 	double duration_ns;
+	char *out, *err;
 	json_t *json;
-	int status, fd = mkstemp(path);
+	int status = report_bytes(data, size, &out, &err);
 
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, data, size), size);
-	close(fd);
-	snprintf(words, sizeof(words), "%s -F json", path);
-	status = saved__report(words, &out, &err);
-	unlink(path);
 	if (size < sizeof(struct mt_recording_header)) {
 		assert_int_equal(status, STATUS_FAILURE);
 		assert_string_equal(out, "");
-		assert_non_null(strstr(err, size ? size < 8 ? " is not a recording of memtrace\n"
-							    : " ends within its header\n"
-						 : " is empty\n"));
+		assert_string_equal(err, !size	    ? " is empty\n"
+					 : size < 8 ? " is not a recording of memtrace\n"
+						    : " ends within its header\n");
 		free(out);
 		free(err);
 		return;
@@ -180,26 +193,34 @@ static void check_piece(const char *name, const uint8_t *data, size_t file_size,
 		assert_string_not_equal(live__text(json, "session.ended_by"), "cut_off");
 	} else {
 		assert_string_equal(live__text(json, "session.ended_by"), "cut_off");
-		assert_non_null(strstr(err, " is incomplete: it breaks off "));
+		assert_int_equal(strncmp(err, " is incomplete: it breaks off ", 30), 0);
 	}
 	json_decref(json);
 	free(err);
 }
 
-static void check_pieces(const char *name)
+/* A recording, to be freed. */
+static uint8_t *read_recording(const char *name, size_t *ret_size)
 {
 	char path[256];
 	struct stat st;
-	uint8_t *data;
 	int fd;
 
 	snprintf(path, sizeof(path), SAVED_DIR "%s.mtr", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(fstat(fd, &st), 0);
-	data = (uint8_t *)saved__read_fd(fd);
-	for (off_t percent = 0; percent <= 100; percent++)
-		check_piece(name, data, (size_t)st.st_size, (size_t)(st.st_size * percent / 100));
+	*ret_size = (size_t)st.st_size;
+	return (uint8_t *)saved__read_fd(fd);
+}
+
+static void check_pieces(const char *name)
+{
+	size_t size;
+	uint8_t *data = read_recording(name, &size);
+
+	for (size_t percent = 0; percent <= 100; percent++)
+		check_piece(name, data, size, size * percent / 100);
 	free(data);
 }
 
@@ -210,12 +231,53 @@ static void test_pieces(void **state)
 	saved__for_each(check_pieces);
 }
 
+/* It works, says these words of the file, and ends so. */
+static void check_words(const uint8_t *data, size_t size, const char *words, const char *ended_by)
+{
+	char *out, *err;
+	json_t *json;
+
+	assert_int_equal(report_bytes(data, size, &out, &err), 0);
+	if (strncmp(err, words, strlen(words)))
+		fail_msg("not \"%s\" but \"%s\"", words, err);
+	/* One line, which is whole. */
+	assert_ptr_equal(strchr(err, '\n'), err + strlen(err) - 1);
+	json = saved__parse(out);
+	assert_string_equal(live__text(json, "session.ended_by"), ended_by);
+	json_decref(json);
+	free(err);
+}
+
+/* What is said of a recording that is not as it was, and what its report says of the end. */
+static void test_words(void **state)
+{
+	size_t size, begin = sizeof(struct mt_recording_header);
+	uint8_t *data = read_recording("demo", &size), *longer = malloc(2 * size);
+	size_t first = ZSTD_findFrameCompressedSize(data + begin, size - begin);
+
+	(void)state;
+	assert_non_null(longer);
+	memcpy(longer, data, size);
+	memcpy(longer + size, data, size);
+	check_words(longer, 2 * size, " goes on after its end, at byte ", "target_exit");
+	check_words(data, begin, " is incomplete: it breaks off before its first record\n",
+		    "cut_off");
+	check_words(data, size - 100, " is incomplete: it breaks off after ", "cut_off");
+	data[begin + first + 20] ^= 0xff;
+	check_words(data, size, " is damaged at byte ", "cut_off");
+	data[begin + 20] ^= 0xff;
+	check_words(data, size, " is damaged: it breaks off before its first record\n", "cut_off");
+	free(longer);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_words),
 	};
 
 	return cmocka_run_group_tests_name("replay", tests, saved__set_looks, NULL);
