@@ -295,7 +295,8 @@ enum mt_ended_by {
 	MT_ENDED_DURATION = 0,
 	MT_ENDED_INTERRUPT = 1,
 	MT_ENDED_TARGET_EXIT = 2,
-	MT_ENDED_CUT_OFF = 3, /* a recording without its end */
+	MT_ENDED_CUT_OFF = 3,	 /* a recording without its end */
+	MT_ENDED_TOO_COSTLY = 4, /* reading on would be out of proportion to the recording */
 };
 
 struct mt_end {

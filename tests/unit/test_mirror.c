@@ -321,7 +321,7 @@ static void test_merge_above_threshold(void **state)
 /* References: each piece holds one, and what goes gives it back. */
 static void test_names(void **state)
 {
-	struct names *names = names__new();
+	struct names *names = names__new(NULL);
 	struct mirror mirror = {}, copy = {};
 	struct vma vma = {.start = 0, .end = 10 * PAGE, .region = REGION_FILE};
 	const struct vma empty = {

@@ -273,7 +273,7 @@ static void test_timeline_halves(void **state)
 
 static void test_names(void **state)
 {
-	struct names *names = names__new();
+	struct names *names = names__new(NULL);
 	struct name *path = names__get(names, 8, 1, 5, "/usr/lib/libc.so.6");
 	struct name *base = names__get(names, 8, 1, 5, "libc.so.6");
 	struct name *other = names__get(names, 8, 1, 6, "libc.so.6");

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "event/order.h"
 #include "events.h"
 
@@ -394,6 +395,75 @@ static void test_against_a_naive_sort(void **state)
 	order__close(machine.order, &marks);
 }
 
+/* No watermark ever says that nothing older is to come. */
+static void test_no_watermark(void **state)
+{
+	const uint64_t nr = 3000000;
+	struct marks marks;
+	struct order *order = order__open(&marks);
+	size_t most_held = 0;
+
+	(void)state;
+	for (uint64_t i = 0; i < nr; i++) {
+		assert_int_equal(push_one(order, i, i), 0);
+		if (i + 1 - marks.nr > most_held)
+			most_held = i + 1 - marks.nr;
+	}
+	/* 64 MiB of records, about. */
+	assert_in_range(most_held, 500000, 2200000);
+	assert_int_equal(order__finish(order), 0);
+	assert_int_equal(marks.nr, nr);
+	for (uint64_t i = 0; i < nr; i++)
+		assert_true(marks.items[i].id == i && marks.items[i].time_ns == i);
+	order__close(order, &marks);
+}
+
+/* The records of a snapshot, before the watermark that lets the older ones pass. */
+static void test_large_burst(void **state)
+{
+	const uint64_t nr = 65530; /* mappings: as many as a process may have by default */
+	struct mt_mapping rec = {.hdr = record__header(MT_KIND_MAPPING, sizeof(rec), 1, 1),
+				 .end = 1};
+	struct marks marks;
+	struct order *order = order__open(&marks);
+
+	(void)state;
+	rec.hdr.time_ns = 20;
+	for (uint64_t i = 0; i < nr; i++)
+		assert_int_equal(order__push(order, &rec, sizeof(rec)), 0);
+	push_one(order, 10, 'a');
+	assert_int_equal(marks.nr, 0);
+	push_watermark(order, 15);
+	assert_marks(&marks, "a");
+	push_watermark(order, 21);
+	assert_int_equal(marks.nr, nr + 1);
+	order__close(order, &marks);
+}
+
+/* What waits for a time to come must not be gone through for each watermark. */
+static void test_many_wait(void **state)
+{
+	const uint64_t nr = 200000;
+	struct marks marks;
+	struct order *order = order__open(&marks);
+	uint64_t before_ns = clock__read_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	(void)state;
+	for (uint64_t i = 0; i < nr; i++)
+		push_one(order, 1ULL << 60, i);
+	for (uint64_t i = 0; i < nr; i++) {
+		push_one(order, i, i);
+		push_watermark(order, i + 1);
+		assert_int_equal(marks.nr, i + 1);
+	}
+	/* It takes a fraction of a second; minutes if each were a walk. */
+	assert_in_range(clock__read_ns(CLOCK_THREAD_CPUTIME_ID) - before_ns, 0, 10 * NSEC_PER_SEC);
+	assert_int_equal(order__finish(order), 0);
+	for (uint64_t i = 0; i < nr; i++)
+		assert_true(marks.items[nr + i].id == i);
+	order__close(order, &marks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,6 +477,9 @@ int main(void)
 		cmocka_unit_test(test_callback_stops),
 		cmocka_unit_test(test_delivered),
 		cmocka_unit_test(test_against_a_naive_sort),
+		cmocka_unit_test(test_no_watermark),
+		cmocka_unit_test(test_large_burst),
+		cmocka_unit_test(test_many_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

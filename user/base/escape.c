@@ -9,10 +9,11 @@ struct range {
 	uint32_t last;
 };
 
+/* They ascend: for the most frequent characters the first one ends the search. */
 static bool in_ranges(uint32_t c, const struct range *ranges, size_t nr)
 {
-	for (size_t i = 0; i < nr; i++) {
-		if (c >= ranges[i].first && c <= ranges[i].last)
+	for (size_t i = 0; i < nr && c >= ranges[i].first; i++) {
+		if (c <= ranges[i].last)
 			return true;
 	}
 	return false;

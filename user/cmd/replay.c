@@ -54,7 +54,11 @@ static int tell_end(const struct source *source, const char *name, const struct 
 	if (file__error(source))
 		return error__set(error, -file__error(source), "cannot read %s any further: %s",
 				  name, strerror(-file__error(source)));
-	if (session->ended_by != MT_ENDED_CUT_OFF) {
+	if (session->ended_by == MT_ENDED_TOO_COSTLY) {
+		message("%s takes more memory or time than a recording of its size may: what came "
+			"after %s was not read",
+			name, after.s);
+	} else if (session->ended_by != MT_ENDED_CUT_OFF) {
 		if (damaged)
 			message("%s goes on after its end, at byte %s: that is ignored", name,
 				at.s);
@@ -70,12 +74,14 @@ static int tell_end(const struct source *source, const char *name, const struct 
 	return 0;
 }
 
-static int replay__pump(struct source *source)
+static int replay__pump(struct source *source, struct model *model)
 {
 	int err = 0;
 
-	while (!err && source->ops->alive(source))
+	while (!err && source->ops->alive(source) && !model->session.ended) {
+		model__allow(model, file__offset(source));
 		err = source->ops->pump(source);
+	}
 	return err;
 }
 
@@ -91,7 +97,7 @@ int replay__read(const char *path, const struct options *opt, struct stages *sta
 	if (!err)
 		err = stages__open(stages, opt, error);
 	if (!err) {
-		err = stages__finish(stages, replay__pump(source));
+		err = stages__finish(stages, replay__pump(source, stages->model));
 		if (!err)
 			err = tell_end(source, stages->reading, stages->model, error);
 	}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A live run: compose the stages, loop until it ends, report. */
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,15 +183,6 @@ static int run__open_keep(struct run *run)
 		err = error__set(&run->error, EINVAL, "-o %s and --record %s are the same file",
 				 opt->output, opt->keep);
 	return err;
-}
-
-/* glibc keeps ever more of what was freed, once a large piece has been: a burst would stay. */
-static void give_memory_back(void)
-{
-#ifdef M_MMAP_THRESHOLD
-	mallopt(M_MMAP_THRESHOLD, 128 << 10);
-	mallopt(M_TRIM_THRESHOLD, 256 << 10);
-#endif
 }
 
 static int run__start(struct run *run)
@@ -410,7 +400,6 @@ int trace__run(const struct options *opt)
 
 	if (!opt->verbose)
 		libbpf_set_print(NULL);
-	give_memory_back();
 	err = run__start(&run);
 	if (err) {
 		status = start_status(&run, err);

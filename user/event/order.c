@@ -8,35 +8,54 @@
 #include "event/event.h"
 #include "event/order.h"
 
+/*
+ * Records wait in blocks. A block is used again when none of its records is waited for any more, so
+ * nothing is ever moved.
+ */
+#define BLOCK_BYTES (256 << 10)
+/*
+ * A stream without watermarks shall not be held as a whole. The largest burst without one is the
+ * snapshot of a target: 21 MiB where it has as many mappings as a kernel allows by default.
+ */
+#define MAX_BLOCKS 256
+#define MAX_RUNS (1 << 20)
+/* What usually comes between two watermarks has room in these; the memory of a burst goes back. */
+#define KEEP_BLOCKS 8
+#define KEEP_RUNS 16384
+
+struct block {
+	struct block *next; /* that is free */
+	size_t used;
+	size_t nr_waiting;
+	_Alignas(8) unsigned char data[BLOCK_BYTES];
+};
+
 /* A record that is held: its events from next on are still to be delivered. */
 struct run {
 	uint64_t time_ns; /* of the event next */
 	uint64_t seq;	  /* order of arrival: events of the same time keep it */
-	size_t offset;	  /* in the arena */
+	const struct mt_record *record;
+	struct block *block; /* it is in */
 	unsigned int next;
 	unsigned int nr;
 };
 
-/* What usually comes between two watermarks has room in it; the memory of a burst goes back. */
-#define ARENA_KEEP_BYTES (2 << 20)
-#define RUNS_KEEP 16384
+/* A binary heap, the earliest first. */
+struct heap {
+	struct run *items;
+	size_t nr, cap;
+};
 
 struct order {
 	order_fn fn;
 	void *ctx;
-	struct {
-		unsigned char *items;
-		size_t nr, cap;
-	} arena;
-	struct {
-		struct run *items;
-		size_t nr, cap;
-	} runs;
-	/* Runs that have begun: a binary heap by time. There are about as many as CPUs. */
-	struct {
-		struct run *items;
-		size_t nr, cap;
-	} heap;
+	struct block *filling;
+	struct block *free;
+	size_t nr_blocks; /* in use */
+	size_t nr_free;
+	/* Those that have begun are few, about as many as CPUs: events are picked among them. */
+	struct heap begun;
+	struct heap waiting;
 	uint64_t seq;
 	uint64_t malformed;
 	uint64_t unknown;
@@ -55,16 +74,6 @@ int order__new(order_fn fn, void *ctx, struct order **ret)
 	return 0;
 }
 
-void order__free(struct order *order)
-{
-	if (!order)
-		return;
-	array__free(&order->arena);
-	array__free(&order->runs);
-	array__free(&order->heap);
-	free(order);
-}
-
 static bool run__before(const struct run *a, const struct run *b)
 {
 	if (a->time_ns != b->time_ns)
@@ -72,155 +81,185 @@ static bool run__before(const struct run *a, const struct run *b)
 	return a->seq < b->seq;
 }
 
-static int run__compare(const void *a, const void *b)
+static void heap__sift_down(struct heap *heap)
 {
-	return run__before(a, b) ? -1 : 1;
-}
-
-static int run__compare_offset(const void *a, const void *b)
-{
-	return ((const struct run *)a)->offset < ((const struct run *)b)->offset ? -1 : 1;
-}
-
-static void heap__sift_down(struct run *heap, size_t nr)
-{
+	struct run *items = heap->items;
 	size_t i = 0;
 
 	for (;;) {
 		size_t child = 2 * i + 1;
 		struct run tmp;
 
-		if (child >= nr)
+		if (child >= heap->nr)
 			return;
-		if (child + 1 < nr && run__before(&heap[child + 1], &heap[child]))
+		if (child + 1 < heap->nr && run__before(&items[child + 1], &items[child]))
 			child++;
-		if (!run__before(&heap[child], &heap[i]))
+		if (!run__before(&items[child], &items[i]))
 			return;
-		tmp = heap[i];
-		heap[i] = heap[child];
-		heap[child] = tmp;
+		tmp = items[i];
+		items[i] = items[child];
+		items[child] = tmp;
 		i = child;
 	}
 }
 
-static int heap__push(struct order *order, const struct run *run)
+static int heap__push(struct heap *heap, const struct run *run)
 {
-	struct run *slot = array__push(&order->heap);
-	struct run *heap = order->heap.items;
+	struct run *slot = array__push(heap);
+	struct run *items = heap->items;
 	size_t i;
 
 	if (!slot)
 		return -ENOMEM;
-	for (i = order->heap.nr - 1; i && run__before(run, &heap[(i - 1) / 2]); i = (i - 1) / 2)
-		heap[i] = heap[(i - 1) / 2];
-	heap[i] = *run;
+	for (i = heap->nr - 1; i && run__before(run, &items[(i - 1) / 2]); i = (i - 1) / 2)
+		items[i] = items[(i - 1) / 2];
+	items[i] = *run;
 	return 0;
+}
+
+static void heap__pop(struct heap *heap)
+{
+	heap->items[0] = heap->items[--heap->nr];
+	heap__sift_down(heap);
+}
+
+/* The earliest one, if it is dated last_ns or before. */
+static struct run *heap__due(const struct heap *heap, uint64_t last_ns)
+{
+	return heap->nr && heap->items[0].time_ns <= last_ns ? heap->items : NULL;
+}
+
+/* Room for size bytes, in order->filling then; NULL without memory. */
+static unsigned char *order__room(struct order *order, size_t size)
+{
+	struct block *block = order->filling;
+
+	if (block && block->used + size <= BLOCK_BYTES)
+		return block->data + block->used;
+	block = order->free ?: malloc(sizeof(*block));
+	if (!block)
+		return NULL;
+	if (block == order->free) {
+		order->free = block->next;
+		order->nr_free--;
+	}
+	block->used = 0;
+	block->nr_waiting = 0;
+	order->filling = block;
+	order->nr_blocks++;
+	return block->data;
+}
+
+/* One of its records is done with. */
+static void order__leave_block(struct order *order, struct block *block)
+{
+	if (--block->nr_waiting)
+		return;
+	if (block == order->filling) {
+		block->used = 0;
+		return;
+	}
+	order->nr_blocks--;
+	if (order->nr_free >= KEEP_BLOCKS) {
+		free(block);
+		return;
+	}
+	block->next = order->free;
+	order->free = block;
+	order->nr_free++;
 }
 
 /* Deliver the earliest event that has begun, and step or drop its run. */
 static int order__deliver_top(struct order *order)
 {
-	struct run *top = &order->heap.items[0];
-	const struct mt_record *record =
-		(const struct mt_record *)(order->arena.items + top->offset);
+	struct run *top = &order->begun.items[0];
+	const struct mt_record *record = top->record;
 	struct event ev;
 	int err;
 
 	record__decode(record, top->next, &ev);
 	order->delivered += record->kind < MT_KIND_SESSION;
 	err = order->fn(order->ctx, &ev);
-	if (++top->next < top->nr)
+	if (++top->next < top->nr) {
 		top->time_ns = record__time(record, top->next);
-	else
-		*top = order->heap.items[--order->heap.nr];
-	heap__sift_down(order->heap.items, order->heap.nr);
+		heap__sift_down(&order->begun);
+	} else {
+		order__leave_block(order, top->block);
+		heap__pop(&order->begun);
+	}
 	return err;
-}
-
-/* Keep only what was not delivered: move it to the front of the arena. */
-static int order__compact(struct order *order, size_t first_left)
-{
-	size_t left = order->runs.nr - first_left;
-	size_t end = 0;
-
-	if (first_left)
-		memmove(order->runs.items, order->runs.items + first_left,
-			left * sizeof(struct run));
-	order->runs.nr = left;
-	for (size_t i = 0; i < order->heap.nr; i++) {
-		struct run *run = array__push(&order->runs);
-
-		if (!run)
-			return -ENOMEM;
-		*run = order->heap.items[i];
-	}
-	order->heap.nr = 0;
-	/* In arena order, so that a record never moves onto one that is still to move. */
-	if (order->runs.nr)
-		qsort(order->runs.items, order->runs.nr, sizeof(struct run), run__compare_offset);
-	for (size_t i = 0; i < order->runs.nr; i++) {
-		struct run *run = &order->runs.items[i];
-		const struct mt_record *record =
-			(const struct mt_record *)(order->arena.items + run->offset);
-		size_t size = (record->size_bytes + 7) & ~7UL;
-
-		memmove(order->arena.items + end, record, size);
-		run->offset = end;
-		end += size;
-	}
-	order->arena.nr = end;
-	array__trim(&order->arena, ARENA_KEEP_BYTES);
-	array__trim(&order->runs, RUNS_KEEP);
-	return 0;
 }
 
 /* Deliver what is dated last_ns or before. */
 static int order__drain(struct order *order, uint64_t last_ns)
 {
-	size_t i = 0;
 	int err = 0;
 
-	if (order->runs.nr)
-		qsort(order->runs.items, order->runs.nr, sizeof(struct run), run__compare);
 	while (!err) {
-		const struct run *top = order->heap.nr ? order->heap.items : NULL;
-		const struct run *next = i < order->runs.nr ? &order->runs.items[i] : NULL;
+		const struct run *top = heap__due(&order->begun, last_ns);
+		const struct run *next = heap__due(&order->waiting, last_ns);
 
-		if (next && next->time_ns > last_ns)
-			next = NULL;
-		if (top && top->time_ns > last_ns)
-			top = NULL;
 		if (!top && !next)
 			break;
-		if (next && (!top || run__before(next, top))) {
-			err = heap__push(order, next);
-			i++;
-		} else {
+		if (!next || (top && run__before(top, next))) {
 			err = order__deliver_top(order);
+			continue;
 		}
+		err = heap__push(&order->begun, next);
+		if (!err)
+			heap__pop(&order->waiting);
 	}
-	return order__compact(order, i) ?: err;
+	array__trim(&order->begun, KEEP_RUNS);
+	array__trim(&order->waiting, KEEP_RUNS);
+	return err;
+}
+
+static void blocks__free(struct block *block)
+{
+	while (block) {
+		struct block *next = block->next;
+
+		free(block);
+		block = next;
+	}
+}
+
+void order__free(struct order *order)
+{
+	if (!order)
+		return;
+	/* What nobody has waited for to the end: each block goes with the last record in it. */
+	for (; order->begun.nr; order->begun.nr--)
+		order__leave_block(order, order->begun.items[order->begun.nr - 1].block);
+	for (; order->waiting.nr; order->waiting.nr--)
+		order__leave_block(order, order->waiting.items[order->waiting.nr - 1].block);
+	blocks__free(order->free);
+	free(order->filling);
+	array__free(&order->begun);
+	array__free(&order->waiting);
+	free(order);
 }
 
 static int order__keep(struct order *order, const struct mt_record *record)
 {
 	size_t size = (record->size_bytes + 7) & ~7UL;
-	size_t offset = order->arena.nr;
-	struct run *run;
-
-	if (array__reserve(&order->arena, offset + size))
-		return -ENOMEM;
-	run = array__push(&order->runs);
-	if (!run)
-		return -ENOMEM;
-	memcpy(order->arena.items + offset, record, record->size_bytes);
-	order->arena.nr += size;
-	*run = (struct run){
+	unsigned char *room = order__room(order, size);
+	struct run run = {
 		.time_ns = record__time(record, 0),
-		.seq = order->seq++,
-		.offset = offset,
+		.seq = order->seq,
+		.record = (const struct mt_record *)room,
+		.block = order->filling,
 		.nr = record__events(record),
 	};
+
+	if (!room || heap__push(&order->waiting, &run))
+		return -ENOMEM;
+	order->seq++;
+	memcpy(room, record, record->size_bytes);
+	order->filling->used += size;
+	order->filling->nr_waiting++;
+	if (order->nr_blocks > MAX_BLOCKS || order->waiting.nr > MAX_RUNS)
+		return order__drain(order, UINT64_MAX);
 	return 0;
 }
 

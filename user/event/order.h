@@ -3,7 +3,7 @@
  * Puts events in time order. Records arrive nearly sorted: a CPU's faults wait in batches while
  * other records overtake them. A MT_KIND_WATERMARK record says that nothing older than it is still
  * to come; then all before it can be delivered. Memory is bounded by what arrives between two
- * watermarks.
+ * watermarks, and by 64 MiB of records where a stream has none: all that is held is delivered then.
  */
 #ifndef MEMTRACE_ORDER_H
 #define MEMTRACE_ORDER_H

@@ -58,10 +58,13 @@ static void pending__account(struct process *proc, struct thread *thread,
 		fault->place->major += by;
 }
 
-static struct miss *miss__find(struct process *proc, uint64_t addr)
+/* What is noted of a fault that is to be looked up again; NULL: nothing. */
+static struct miss *miss__of(struct process *proc, const struct pending *fault)
 {
+	if (!fault->miss_id)
+		return NULL;
 	for (unsigned int i = 0; i < proc->misses.nr; i++)
-		if (proc->misses.items[i].addr == addr)
+		if (proc->misses.items[i].id == fault->miss_id)
 			return &proc->misses.items[i];
 	return NULL;
 }
@@ -69,7 +72,7 @@ static struct miss *miss__find(struct process *proc, uint64_t addr)
 static void pending__become_major(struct process *proc, struct thread *thread)
 {
 	struct pending *fault = &thread->pending;
-	struct miss *miss = fault->region == REGION_OTHER ? miss__find(proc, fault->addr) : NULL;
+	struct miss *miss = miss__of(proc, fault);
 
 	if (miss)
 		miss->major = true;
@@ -80,7 +83,7 @@ static void pending__become_major(struct process *proc, struct thread *thread)
 static void pending__revoke(struct process *proc, struct thread *thread)
 {
 	struct pending *fault = &thread->pending;
-	struct miss *miss = fault->region == REGION_OTHER ? miss__find(proc, fault->addr) : NULL;
+	struct miss *miss = miss__of(proc, fault);
 
 	if (miss)
 		*miss = proc->misses.items[--proc->misses.nr];
@@ -163,17 +166,25 @@ static struct place *faults__place(struct process *proc, uint64_t addr)
 	return vma ? place__of_vma(proc, vma) : NULL;
 }
 
-static void faults__note_miss(struct process *proc, const struct pending *fault)
+#define MISSES_BYTES (MAX_MISSES * sizeof(struct miss))
+
+static void faults__note_miss(struct process *proc, struct thread *thread)
 {
+	struct pending *fault = &thread->pending;
+
 	proc->wants_snapshot = true;
 	if (!proc->misses.items)
-		proc->misses.items = calloc(MAX_MISSES, sizeof(*proc->misses.items));
-	if (proc->misses.items && proc->misses.nr < MAX_MISSES)
-		proc->misses.items[proc->misses.nr++] = (struct miss){
-			.addr = fault->addr,
-			.fresh = fault->fresh,
-			.kernel = fault->kernel,
-		};
+		proc->misses.items = usage__alloc(proc->usage, MISSES_BYTES);
+	if (!proc->misses.items || proc->misses.nr >= MAX_MISSES)
+		return;
+	fault->miss_id = ++proc->misses.last_id;
+	proc->misses.items[proc->misses.nr++] = (struct miss){
+		.id = fault->miss_id,
+		.addr = fault->addr,
+		.tid = thread->tid,
+		.fresh = fault->fresh,
+		.kernel = fault->kernel,
+	};
 }
 
 int faults__take(struct process *proc, struct thread *thread, const struct event_fault *fault,
@@ -210,7 +221,7 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 	pending__account(proc, thread, pending, false, 1);
 	proc->check.observed++;
 	if (missed)
-		faults__note_miss(proc, pending);
+		faults__note_miss(proc, thread);
 	return 0;
 }
 
@@ -218,7 +229,7 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 static void miss__resolve(struct process *proc, const struct miss *miss, struct place *place)
 {
 	struct place *other = place__other(proc);
-	struct thread *thread, *next;
+	struct thread *thread;
 
 	if (!other || other == place)
 		return;
@@ -230,11 +241,10 @@ static void miss__resolve(struct process *proc, const struct miss *miss, struct 
 	place->major += miss->major;
 	other->pages_touched -= miss->fresh;
 	place->pages_touched += miss->fresh;
-	HASH_ITER (hh, proc->threads, thread, next) {
-		if (thread->pending.place == other && thread->pending.addr == miss->addr) {
-			thread->pending.place = place;
-			thread->pending.region = place->region;
-		}
+	HASH_FIND(hh, proc->threads, &miss->tid, sizeof(miss->tid), thread);
+	if (thread && thread->pending.miss_id == miss->id) {
+		thread->pending.place = place;
+		thread->pending.region = place->region;
 	}
 }
 
@@ -242,6 +252,7 @@ void faults__resolve_misses(struct process *proc)
 {
 	unsigned int left = 0;
 
+	usage__step(proc->usage, proc->misses.nr);
 	for (unsigned int i = 0; i < proc->misses.nr; i++) {
 		struct miss miss = proc->misses.items[i];
 		/* What is known now includes what the kernel made of a growing stack. */
@@ -265,4 +276,16 @@ void faults__forget_misses(struct process *proc)
 		if (proc->misses.items[i].kernel)
 			proc->misses.items[left++] = proc->misses.items[i];
 	proc->misses.nr = left;
+}
+
+void faults__rename_misses(struct process *proc, uint32_t from, uint32_t to)
+{
+	for (unsigned int i = 0; i < proc->misses.nr; i++)
+		if (proc->misses.items[i].tid == from)
+			proc->misses.items[i].tid = to;
+}
+
+void faults__release_misses(struct process *proc)
+{
+	usage__free(proc->usage, proc->misses.items, MISSES_BYTES);
 }

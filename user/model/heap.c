@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The heap: the program break plus the anonymous private memory that is not a stack. */
 #include <errno.h>
-#include <stdlib.h>
 
-#include "base/array.h"
 #include "base/page.h"
 #include "model/process.h"
 
@@ -32,8 +30,13 @@ void heap__note_level(struct process *proc)
 		proc->heap.peak_bytes = bytes;
 }
 
-static int heap__note_failure(struct heap *heap, enum mem_call call, int err)
+/* A kernel has fewer errors than this for all calls together. */
+#define MAX_FAILURES 256
+
+/* What is beyond them is counted with the call's failures, and in no list. */
+static int heap__note_failure(struct process *proc, enum mem_call call, int err)
 {
+	struct heap *heap = &proc->heap;
 	struct failure *failure;
 
 	for (size_t i = 0; i < heap->failures.nr; i++) {
@@ -43,7 +46,9 @@ static int heap__note_failure(struct heap *heap, enum mem_call call, int err)
 			return 0;
 		}
 	}
-	failure = array__push(&heap->failures);
+	if (heap->failures.nr >= MAX_FAILURES)
+		return 0;
+	failure = usage__push(proc->usage, &heap->failures);
 	if (!failure)
 		return -ENOMEM;
 	*failure = (struct failure){.call = call, .err = err, .count = 1};
@@ -63,14 +68,16 @@ static uint64_t call__bytes(const struct process *proc, const struct event_call 
 	return page__up(size);
 }
 
-static int call__note_size(uint64_t **size_log2, uint64_t bytes)
+#define SIZES_BYTES (CALL_SIZE_SLOTS * sizeof(uint64_t))
+
+static int call__note_size(struct usage *usage, uint64_t **size_log2, uint64_t bytes)
 {
 	unsigned int slot;
 
 	if (!bytes)
 		return 0;
 	if (!*size_log2)
-		*size_log2 = calloc(CALL_SIZE_SLOTS, sizeof(**size_log2));
+		*size_log2 = usage__alloc(usage, SIZES_BYTES);
 	if (!*size_log2)
 		return -ENOMEM;
 	slot = 63 - __builtin_clzll(bytes);
@@ -86,18 +93,18 @@ int heap__take_call(struct process *proc, const struct event_call *call)
 	heap->calls[call->call].count++;
 	if (call->err) {
 		heap->calls[call->call].failed++;
-		return heap__note_failure(heap, call->call, call->err);
+		return heap__note_failure(proc, call->call, call->err);
 	}
 	bytes = call__bytes(proc, call);
 	heap->calls[call->call].bytes += bytes;
-	return call__note_size(&heap->calls[call->call].size_log2, bytes);
+	return call__note_size(proc->usage, &heap->calls[call->call].size_log2, bytes);
 }
 
-void heap__release(struct heap *heap)
+void heap__release(struct process *proc)
 {
 	for (int i = 0; i < NR_CALLS; i++)
-		free(heap->calls[i].size_log2);
-	array__free(&heap->failures);
+		usage__free(proc->usage, proc->heap.calls[i].size_log2, SIZES_BYTES);
+	usage__free_array(proc->usage, &proc->heap.failures);
 }
 
 void heap__note_rss(struct process *proc, uint64_t bytes)

@@ -10,6 +10,15 @@
 #define MAX_WHOLE_ENDED 256
 /* And beyond so many the smaller half of those that ended is kept as a sum. */
 #define MAX_LISTED 16384
+/* So many that ended may wait for the tick; where there will be no lines, so many. */
+#define MAX_ENDED_WAITING 1024
+#define MAX_ENDED_UNWANTED 64
+/* Points of each timeline; fewer, if all timelines together have so many. */
+#define MAX_POINTS 2048
+#define MIN_POINTS 16
+#define MANY_POINTS (2ULL << 20)
+/* Of a look at each: they are large, and lie far apart. */
+#define STEPS_PER_PROCESS 4
 
 static int by_faults(const void *a, const void *b)
 {
@@ -62,7 +71,8 @@ static int model__fold_small(struct model *model)
 	struct process **retired;
 	size_t nr = 0;
 
-	retired = calloc(model->nr_processes, sizeof(struct process *));
+	usage__step(&model->usage, STEPS_PER_PROCESS * model->nr_processes);
+	retired = calloc(model->nr_processes + 1, sizeof(struct process *));
 	if (!retired)
 		return -ENOMEM;
 	for (struct process *proc = model->first; proc; proc = proc->next)
@@ -97,6 +107,15 @@ static void interval__close(struct process *proc)
 	interval->seen_heap_bytes = heap;
 }
 
+static size_t model__max_points(const struct model *model)
+{
+	size_t share = MANY_POINTS / (model->nr_processes + 1);
+
+	if (model->usage.points < MANY_POINTS || share > MAX_POINTS)
+		return MAX_POINTS;
+	return share > MIN_POINTS ? share : MIN_POINTS;
+}
+
 /* Close an interval of every current process, and drop those that have had their last. */
 static int process__tick(const struct model *model, struct process *proc, uint64_t time_ns)
 {
@@ -105,7 +124,7 @@ static int process__tick(const struct model *model, struct process *proc, uint64
 		return 0;
 	heap__note_level(proc);
 	interval__close(proc);
-	return timeline__tick(proc, time_ns);
+	return timeline__tick(proc, time_ns, model__max_points(model));
 }
 
 static void model__leave(const struct model *model, struct process *proc)
@@ -118,16 +137,26 @@ static void model__leave(const struct model *model, struct process *proc)
 
 static int model__bound_list(struct model *model)
 {
-	if (model->forgets_ended)
+	if (model->forgets_ended) {
+		usage__step(&model->usage, STEPS_PER_PROCESS * model->nr_processes);
 		model__sweep(model);
+	}
 	return model->nr_processes > MAX_LISTED ? model__fold_small(model) : 0;
 }
 
+/* Of a tick, and the lines that are shown for it. */
+#define TICK_STEPS 1000
+
 int model__tick(struct model *model, uint64_t time_ns)
 {
+	struct model_session *session = &model->session;
 	size_t left = 0;
 	int err = 0;
 
+	/* Records come in order, but a recording may say what it likes. */
+	if (time_ns < session->last_tick_ns)
+		time_ns = session->last_tick_ns;
+	usage__step(&model->usage, TICK_STEPS + STEPS_PER_PROCESS * model->current.nr);
 	for (size_t i = 0; i < model->current.nr; i++) {
 		struct process *proc = model->current.items[i];
 
@@ -140,8 +169,8 @@ int model__tick(struct model *model, uint64_t time_ns)
 	}
 	model->current.nr = left;
 	model->nr_ended = 0;
-	model->session.interval_ns = time_ns - model->session.last_tick_ns;
-	model->session.last_tick_ns = time_ns;
+	session->interval_ns = time_ns - session->last_tick_ns;
+	session->last_tick_ns = time_ns;
 	return err ?: model__bound_list(model);
 }
 
@@ -156,11 +185,12 @@ static bool process__is_gone(const struct process *proc, uint64_t now_ns)
 	return proc->ended && now_ns > proc->end_ns && now_ns - proc->end_ns > ENDING_NS;
 }
 
-int model__drop_ended(struct model *model, uint64_t time_ns)
+static int model__drop_ended(struct model *model, uint64_t time_ns)
 {
 	size_t left = 0;
 	int err = 0;
 
+	usage__step(&model->usage, STEPS_PER_PROCESS * model->current.nr);
 	for (size_t i = 0; i < model->current.nr; i++) {
 		struct process *proc = model->current.items[i];
 
@@ -175,6 +205,27 @@ int model__drop_ended(struct model *model, uint64_t time_ns)
 	model->current.nr = left;
 	model->nr_ended = 0;
 	return err ?: model__bound_list(model);
+}
+
+int model__bound_ended(struct model *model, uint64_t time_ns)
+{
+	size_t max = model->forgets_ended ? MAX_ENDED_UNWANTED : MAX_ENDED_WAITING;
+
+	/* Looking through all for those that ended must be worth it. */
+	if (model->nr_ended < max || model->nr_ended < model->current.nr / 4)
+		return 0;
+	return model__drop_ended(model, time_ns);
+}
+
+void model__retire_ended(struct model *model)
+{
+	if (!model->nr_ended_whole)
+		return;
+	model->nr_ended_whole = 0;
+	usage__step(&model->usage, STEPS_PER_PROCESS * model->nr_processes);
+	for (struct process *proc = model->first; proc; proc = proc->next)
+		if (proc->ended && !proc->retired)
+			process__retire(proc);
 }
 
 bool model__interval_has_faults(const struct model *model)

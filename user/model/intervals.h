@@ -13,8 +13,11 @@ struct model;
  */
 int model__tick(struct model *model, uint64_t time_ns);
 
-/* Drop the processes that have ended before the tick: there may be thousands between two. */
-int model__drop_ended(struct model *model, uint64_t time_ns);
+/* Do so before the tick, should many processes have ended since the last one. 0 or -ENOMEM. */
+int model__bound_ended(struct model *model, uint64_t time_ns);
+
+/* Free what only running processes need of those that have ended and wait for the tick. */
+void model__retire_ended(struct model *model);
 
 /* Has anybody faulted since the last tick? */
 bool model__interval_has_faults(const struct model *model);

@@ -6,6 +6,7 @@
 #include "base/page.h"
 #include "model/mirror.h"
 #include "model/name.h"
+#include "model/usage.h"
 
 /*
  * Beyond so many mappings neighbours of one kind are merged, as the kernel does, whoever asked for
@@ -61,8 +62,10 @@ static void mirror__remove(struct mirror *mirror, struct vma *vma)
 		mirror->hit = NULL;
 	mirror->anon_bytes -= vma__anon_bytes(vma);
 	mirror->nr--;
+	if (mirror->usage)
+		mirror->usage->vmas--;
 	name__put(vma->name);
-	free(vma);
+	usage__free(mirror->usage, vma, sizeof(*vma));
 }
 
 /* A copy of the mapping, which takes over the reference to its name. */
@@ -72,6 +75,9 @@ static struct vma *mirror__insert(struct mirror *mirror, const struct vma *vma)
 
 	if (!copy)
 		return NULL;
+	usage__add(mirror->usage, sizeof(*copy));
+	if (mirror->usage)
+		mirror->usage->vmas++;
 	*copy = *vma;
 	RB_INSERT(vma_tree, &mirror->tree, copy);
 	mirror->nr++;
@@ -81,16 +87,15 @@ static struct vma *mirror__insert(struct mirror *mirror, const struct vma *vma)
 
 void mirror__clear(struct mirror *mirror)
 {
-	uint64_t next_origin = mirror->next_origin;
-
 	while (!RB_EMPTY(&mirror->tree))
 		mirror__remove(mirror, RB_ROOT(&mirror->tree));
 	/* Places of before are looked up by origin: it must not come again. */
-	*mirror = (struct mirror){.next_origin = next_origin};
+	*mirror = (struct mirror){.next_origin = mirror->next_origin, .usage = mirror->usage};
 }
 
 int mirror__copy(struct mirror *to, const struct mirror *from)
 {
+	usage__step(to->usage, from->nr);
 	for (struct vma *vma = mirror__first(from); vma; vma = mirror__next(vma)) {
 		struct vma *copy = mirror__insert(to, vma);
 
@@ -133,12 +138,15 @@ struct vma *mirror__find_above(struct mirror *mirror, uint64_t addr)
 	return above;
 }
 
+/* An ELF file has a few segments, which mprotect() may have split. */
+#define MAX_SEGMENTS 64
+
 bool mirror__text_below(struct mirror *mirror, uint64_t addr, const struct name *name)
 {
 	struct vma *vma = mirror__find_above(mirror, addr);
 
-	for (vma = vma ? mirror__before(vma) : mirror__last(mirror); vma;
-	     vma = mirror__before(vma)) {
+	vma = vma ? mirror__before(vma) : mirror__last(mirror);
+	for (unsigned int i = 0; vma && i < MAX_SEGMENTS; vma = mirror__before(vma), i++) {
 		if (!name || vma->name != name)
 			return false;
 		if (vma->region == REGION_TEXT)
@@ -288,6 +296,7 @@ int mirror__protect(struct mirror *mirror, uint64_t start, uint64_t end, uint8_t
 	int err = mirror__isolate(mirror, start, &end, &first);
 
 	for (struct vma *vma = first; vma && vma->start < end; vma = mirror__next(vma)) {
+		usage__step(mirror->usage, 2);
 		mirror->anon_bytes -= vma__anon_bytes(vma);
 		vma->prot = prot;
 		mirror->anon_bytes += vma__anon_bytes(vma);
@@ -301,8 +310,10 @@ int mirror__guard(struct mirror *mirror, uint64_t start, uint64_t end, bool guar
 	struct vma *first;
 	int err = mirror__isolate(mirror, start, &end, &first);
 
-	for (struct vma *vma = first; vma && vma->start < end; vma = mirror__next(vma))
+	for (struct vma *vma = first; vma && vma->start < end; vma = mirror__next(vma)) {
+		usage__step(mirror->usage, 2);
 		vma->guard = guard;
+	}
 	mirror__rejoin(mirror, first, end);
 	return err;
 }
@@ -317,6 +328,7 @@ static int mirror__move(struct mirror *mirror, uint64_t start, uint64_t end, uin
 	while (!err && start < end && vma && vma->start < end) {
 		struct vma moved = *vma;
 
+		usage__step(mirror->usage, 4);
 		if (moved.start < start) {
 			moved.offset += start - moved.start;
 			moved.start = start;

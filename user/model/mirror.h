@@ -16,6 +16,7 @@
 
 struct name;
 struct place;
+struct usage;
 
 struct vma {
 	uint64_t start;
@@ -54,6 +55,7 @@ struct mirror {
 	uint64_t next_origin;
 	uint64_t anon_bytes; /* anonymous private writable, not a stack */
 	bool known;	     /* a snapshot has been taken */
+	struct usage *usage; /* NULL: not counted */
 };
 
 void mirror__clear(struct mirror *mirror);			/* forget all */

@@ -14,13 +14,18 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
+/* In all mirrors: a program with 60,000 mappings may start children by the thousand. */
+#define MAX_VMAS 2000000
+
 int model__new(struct model **ret)
 {
 	struct model *model = calloc(1, sizeof(*model));
 
 	if (!model)
 		return -ENOMEM;
-	model->names = names__new();
+	model->limits.bytes = model->limits.steps = UINT64_MAX;
+	model->limits.vmas = MAX_VMAS;
+	model->names = names__new(&model->usage);
 	if (!model->names) {
 		free(model);
 		return -ENOMEM;
@@ -42,10 +47,34 @@ void model__free(struct model *model)
 		process__free(proc);
 	}
 	names__free(model->names);
-	array__free(&model->current);
+	usage__free_array(&model->usage, &model->current);
 	array__free(&model->probes);
 	array__free(&model->lost_on_cpu);
 	free(model);
+}
+
+/*
+ * What recordings of real systems take stays far below: a few hundred MiB where thousands of
+ * processes or of mappings are alive together, some ten bytes and some steps for each byte of the
+ * file besides.
+ */
+#define FREE_BYTES (256ULL << 20)
+#define BYTES_PER_BYTE 64
+#define FREE_STEPS 400000000ULL
+#define STEPS_PER_BYTE 500
+
+void model__allow(struct model *model, uint64_t recording_bytes)
+{
+	model->limits.bytes = FREE_BYTES + recording_bytes * BYTES_PER_BYTE;
+	model->limits.steps = FREE_STEPS + recording_bytes * STEPS_PER_BYTE;
+}
+
+static void model__note_end(struct model *model, struct process *proc, uint64_t time_ns)
+{
+	proc->ended = true;
+	proc->end_ns = time_ns;
+	model->nr_ended++;
+	model->nr_ended_whole++;
 }
 
 /* A new process under this pid; an older one with it stays listed. */
@@ -53,11 +82,11 @@ static struct process *model__begin(struct model *model, uint32_t pid)
 {
 	struct process *proc, *old, **slot;
 
-	proc = process__new(pid);
+	proc = process__new(pid, &model->usage);
 	if (!proc)
 		return NULL;
 	proc->faults.forgets_pages = model->forgets_ended;
-	slot = array__push(&model->current);
+	slot = usage__push(&model->usage, &model->current);
 	if (!slot) {
 		process__free(proc);
 		return NULL;
@@ -66,12 +95,15 @@ static struct process *model__begin(struct model *model, uint32_t pid)
 	HASH_FIND(hh, model->by_pid, &pid, sizeof(pid), old);
 	if (old) {
 		HASH_DELETE(hh, model->by_pid, old);
-		/* Its end was lost. */
-		old->ended = true;
-		if (!old->end_ns)
-			old->end_ns = model->session.end_ns;
+		if (!old->ended) /* its end was lost */
+			model__note_end(model, old, model->session.end_ns);
 	}
 	HASH_ADD(hh, model->by_pid, pid, sizeof(pid), proc);
+	if (!hash__added(proc)) {
+		model->current.nr--;
+		process__free(proc);
+		return NULL;
+	}
 	*model->last_link = proc;
 	model->last_link = &proc->next;
 	model->nr_processes++;
@@ -196,6 +228,17 @@ static int take_call(struct model *model, const struct event *ev)
 	return err;
 }
 
+static int fork__copy_space(struct model *model, struct process *child,
+			    const struct process *parent)
+{
+	if (model->usage.vmas + parent->mirror.nr > model->limits.vmas)
+		model__retire_ended(model);
+	if (model->usage.vmas + parent->mirror.nr <= model->limits.vmas)
+		return mirror__copy(&child->mirror, &parent->mirror);
+	model->nr_not_kept++;
+	return 0;
+}
+
 static int fork__inherit(struct process *child, const struct process *parent)
 {
 	memcpy(child->comm, parent->comm, sizeof(child->comm));
@@ -211,7 +254,7 @@ static int fork__inherit(struct process *child, const struct process *parent)
 	child->stack.limit_bytes = parent->stack.limit_bytes;
 	/* The kernel does not count the size that a stack has had, but that it has. */
 	child->stack.peak_bytes = stack__bytes(parent);
-	return mirror__copy(&child->mirror, &parent->mirror);
+	return 0;
 }
 
 static int take_fork(struct model *model, const struct event *ev)
@@ -219,8 +262,10 @@ static int take_fork(struct model *model, const struct event *ev)
 	const struct mt_fork *fork = ev->fork;
 	struct process *child;
 	struct subject subject;
-	int err = model__subject(model, ev, &subject);
+	int err = model__bound_ended(model, ev->time_ns);
 
+	if (!err)
+		err = model__subject(model, ev, &subject);
 	if (err)
 		return err;
 	faults__settle(subject.proc, subject.thread, flt__of(&fork->flt), FLT_UNCAUSED,
@@ -238,7 +283,7 @@ static int take_fork(struct model *model, const struct event *ev)
 		return -ENOMEM;
 	child->start_known = true;
 	child->start_boottime_ns = fork->child_start_ns;
-	err = fork__inherit(child, subject.proc);
+	err = fork__inherit(child, subject.proc) ?: fork__copy_space(model, child, subject.proc);
 	heap__note_level(child);
 	return err;
 }
@@ -274,27 +319,13 @@ static int take_exec(struct model *model, const struct event *ev)
 	return process__set_exe(subject.proc, ev->exec->path);
 }
 
-/* So many processes that ended may wait for the tick; where there will be no lines, so many. */
-#define MAX_ENDED_WAITING 1024
-#define MAX_ENDED_UNWANTED 64
-
-/* Looking through all for those that ended must be worth it. */
-static bool model__has_many_ended(const struct model *model)
-{
-	size_t max = model->forgets_ended ? MAX_ENDED_UNWANTED : MAX_ENDED_WAITING;
-
-	return model->nr_ended >= max && model->nr_ended >= model->current.nr / 4;
-}
-
 static int take_exit(struct model *model, const struct event *ev)
 {
 	struct subject subject;
 	struct process *proc;
-	int err = 0;
-
 	/* Before, not after: who asks about this event shall find its process. */
-	if (model__has_many_ended(model))
-		err = model__drop_ended(model, ev->time_ns);
+	int err = model__bound_ended(model, ev->time_ns);
+
 	if (!err)
 		err = model__subject(model, ev, &subject);
 	if (err)
@@ -311,15 +342,13 @@ static int take_exit(struct model *model, const struct event *ev)
 	process__end_thread(proc, subject.thread);
 	if (!(ev->flags & MT_EXIT_GROUP))
 		return 0;
-	proc->ended = true;
-	proc->end_ns = ev->time_ns;
+	model__note_end(model, proc, ev->time_ns);
 	proc->exit_code = ev->exit->exit_code;
 	/* The kernel's mark is kept with less precision than what was sampled. */
 	if (ev->exit->max_rss_bytes > proc->heap.max_sample_bytes)
 		proc->heap.peak_rss_bytes = ev->exit->max_rss_bytes;
 	else if (ev->exit->max_rss_bytes)
 		proc->heap.peak_rss_bytes = proc->heap.max_sample_bytes;
-	model->nr_ended++;
 	return 0;
 }
 
@@ -345,6 +374,8 @@ static int take_mapping(struct model *model, const struct event *ev)
 
 static int take_session(struct model *model, const struct event *ev)
 {
+	if (model->session.known)
+		return 0;
 	model->session.known = true;
 	model->session.record = *ev->session;
 	model->session.start_ns = ev->time_ns;
@@ -357,15 +388,20 @@ static int take_session(struct model *model, const struct event *ev)
 
 static bool process__started_at(const struct process *proc, uint64_t start_ns)
 {
-	int64_t apart = (int64_t)(proc->start_boottime_ns - start_ns);
+	uint64_t apart = proc->start_boottime_ns > start_ns ? proc->start_boottime_ns - start_ns
+							    : start_ns - proc->start_boottime_ns;
 
-	return !proc->start_known || llabs(apart) <= START_SLACK_NS;
+	return !proc->start_known || apart <= START_SLACK_NS;
 }
 
 static int take_process(struct model *model, const struct event *ev)
 {
-	struct process *proc = model__process(model, ev->tgid);
+	int err = model__bound_ended(model, ev->time_ns);
+	struct process *proc;
 
+	if (err)
+		return err;
+	proc = model__process(model, ev->tgid);
 	if (proc && (proc->ended || !process__started_at(proc, ev->process->start_ns)))
 		proc = model__begin(model, ev->tgid);
 	if (!proc)
@@ -431,28 +467,41 @@ static int take_losses(struct model *model, const struct event *ev)
 	return 0;
 }
 
+/* More than there are facts. */
+#define MAX_PROBES 64
+
 static int take_probe(struct model *model, const struct event *ev)
 {
-	struct mt_probe *slot = array__push(&model->probes);
+	struct mt_probe *slot;
 
+	if (model->probes.nr >= MAX_PROBES)
+		return 0;
+	slot = array__push(&model->probes);
 	if (!slot)
 		return -ENOMEM;
 	*slot = *ev->probe;
 	return 0;
 }
 
-static int take_end(struct model *model, const struct event *ev)
+static int model__end(struct model *model, uint64_t time_ns, enum mt_ended_by ended_by)
 {
 	struct model_session *session = &model->session;
-	uint64_t left_ns = ev->time_ns - session->last_tick_ns;
+	uint64_t left_ns = time_ns > session->last_tick_ns ? time_ns - session->last_tick_ns : 0;
 
-	session->ended_by = ev->ended_by;
+	session->ended_by = ended_by;
 	session->ended = true;
 	model__explain_by_losses(model);
 	/* A run of whole intervals ends a moment after its last tick: that is no interval. */
 	if (left_ns < session->record.interval_ns / 20 && !model__interval_has_faults(model))
 		return 0;
-	return model__tick(model, ev->time_ns);
+	return model__tick(model, time_ns);
+}
+
+static int take_end(struct model *model, const struct event *ev)
+{
+	/* That reading on costs too much is not for the recording to say. */
+	return model__end(model, ev->time_ns,
+			  ev->ended_by < MT_ENDED_TOO_COSTLY ? ev->ended_by : MT_ENDED_CUT_OFF);
 }
 
 /* One line for each kind of event. */
@@ -471,13 +520,23 @@ static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_END] = take_end,
 };
 
+static bool model__is_too_costly(const struct model *model)
+{
+	return model->usage.bytes > model->limits.bytes || model->usage.steps > model->limits.steps;
+}
+
 int model__take(struct model *model, const struct event *ev)
 {
+	int err;
+
 	if (ev->kind >= sizeof(takers) / sizeof(takers[0]) || !takers[ev->kind])
 		return 0;
 	if (model->session.ended)
 		return 0;
 	if (ev->time_ns > model->session.end_ns)
 		model->session.end_ns = ev->time_ns;
-	return takers[ev->kind](model, ev);
+	err = takers[ev->kind](model, ev);
+	if (__builtin_expect(model__is_too_costly(model), false) && !err && !model->session.ended)
+		err = model__end(model, model->session.end_ns, MT_ENDED_TOO_COSTLY);
+	return err;
 }

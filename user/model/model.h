@@ -48,8 +48,18 @@ struct model {
 		struct process **items;
 		size_t nr, cap;
 	} current;
-	struct process *hit; /* of the last event */
-	size_t nr_ended;     /* of current, more or less */
+	struct process *hit;   /* of the last event */
+	size_t nr_ended;       /* of current, more or less */
+	size_t nr_ended_whole; /* of all, since they were last looked through */
+	uint64_t nr_not_kept;  /* forks whose mappings there was no room for */
+	struct usage usage;
+	struct {
+		/* Where the run ends for what it takes; as high as can be if nobody has set them.
+		 */
+		uint64_t bytes;
+		uint64_t steps;
+		uint64_t vmas; /* beyond so many a fork's copy of its parent's is not made */
+	} limits;
 	struct {
 		struct mt_probe *items;
 		size_t nr, cap;
@@ -69,6 +79,12 @@ void model__free(struct model *model);
 
 /* The process that has the pid now; NULL: not known. Valid until the next event. */
 struct process *model__find_process(struct model *model, uint32_t pid);
+
+/*
+ * The events come from a recording, of which so many bytes have been read: from now on they may
+ * take memory and time in proportion to that. Beyond it the run ends, MT_ENDED_TOO_COSTLY.
+ */
+void model__allow(struct model *model, uint64_t recording_bytes);
 
 /* 0 or -ENOMEM. Events of processes not seen before are taken; what is not known of them is so. */
 int model__take(struct model *model, const struct event *ev);

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "model/name.h"
+#include "model/usage.h"
 
 struct name_key {
 	uint64_t ino;
@@ -25,18 +25,25 @@ struct name {
 
 struct names {
 	struct name *table;
+	struct usage *usage;
 };
 
-struct names *names__new(void)
+struct names *names__new(struct usage *usage)
 {
-	return calloc(1, sizeof(struct names));
+	struct names *names = calloc(1, sizeof(*names));
+
+	if (names)
+		names->usage = usage;
+	return names;
 }
 
 static void name__destroy(struct name *name)
 {
+	struct usage *usage = name->names->usage;
+
 	HASH_DELETE(hh, name->names->table, name);
-	free(name->text);
-	free(name);
+	usage__free(usage, name->text, strlen(name->text));
+	usage__free(usage, name, sizeof(*name));
 }
 
 void names__free(struct names *names)
@@ -83,8 +90,31 @@ static void name__improve(struct name *name, const char *text)
 	copy = strdup(text);
 	if (!copy)
 		return;
-	free(name->text);
+	usage__add(name->names->usage, strlen(copy));
+	usage__free(name->names->usage, name->text, strlen(name->text));
 	name->text = copy;
+}
+
+static struct name *names__add(struct names *names, const struct name_key *key, const char *text)
+{
+	struct name *name = calloc(1, sizeof(*name));
+
+	if (!name)
+		return NULL;
+	name->text = strdup(text);
+	name->key = *key;
+	name->names = names;
+	name->refs = 1;
+	if (name->text)
+		HASH_ADD(hh, names->table, key, sizeof(name->key), name);
+	if (!hash__added(name)) {
+		free(name->text);
+		free(name);
+		return NULL;
+	}
+	usage__add(names->usage, sizeof(*name));
+	usage__add(names->usage, strlen(text));
+	return name;
 }
 
 struct name *names__get(struct names *names, uint32_t dev_major, uint32_t dev_minor, uint64_t ino,
@@ -103,19 +133,7 @@ struct name *names__get(struct names *names, uint32_t dev_major, uint32_t dev_mi
 		name__improve(name, text);
 		return name__hold(name);
 	}
-	name = calloc(1, sizeof(*name));
-	if (!name)
-		return NULL;
-	name->text = strdup(text);
-	if (!name->text) {
-		free(name);
-		return NULL;
-	}
-	name->key = key;
-	name->names = names;
-	name->refs = 1;
-	HASH_ADD(hh, names->table, key, sizeof(key), name);
-	return name;
+	return names__add(names, &key, text);
 }
 
 struct name *name__hold(struct name *name)

@@ -7,8 +7,9 @@
 
 struct name;
 struct names; /* the table */
+struct usage;
 
-struct names *names__new(void); /* NULL without memory */
+struct names *names__new(struct usage *usage); /* usage: may be NULL. NULL without memory */
 void names__free(struct names *names);
 
 /*

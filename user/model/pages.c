@@ -29,11 +29,15 @@ struct slice *pages__fault(struct pages *pages, uint64_t addr, bool *fresh)
 	uint64_t bit = 1ULL << page % 64;
 
 	if (!slice) {
-		slice = calloc(1, sizeof(*slice));
+		slice = usage__alloc(pages->usage, sizeof(*slice));
 		if (!slice)
 			return NULL;
 		slice->index = index;
 		HASH_ADD(hh, pages->slices, index, sizeof(index), slice);
+		if (!hash__added(slice)) {
+			usage__free(pages->usage, slice, sizeof(*slice));
+			return NULL;
+		}
 		pages->hit = slice;
 	}
 	slice->faults++;
@@ -73,49 +77,18 @@ void pages__clear_range(struct pages *pages, uint64_t start, uint64_t end)
 		return;
 	/* A range may be far larger than what was touched in it: walk the shorter of the two. */
 	if (last - first > HASH_COUNT(pages->slices)) {
+		usage__step(pages->usage, HASH_COUNT(pages->slices));
 		HASH_ITER (hh, pages->slices, slice, next)
 			if (slice->index >= first && slice->index <= last)
 				slice__clear_range(slice, start, end);
 		return;
 	}
+	usage__step(pages->usage, last - first);
 	for (uint64_t index = first; index <= last; index++) {
 		slice = pages__find(pages, index);
 		if (slice)
 			slice__clear_range(slice, start, end);
 	}
-}
-
-static uint64_t slice__count_range(const struct slice *slice, uint64_t start, uint64_t end)
-{
-	uint64_t base = slice->index << SLICE_SHIFT, nr = 0;
-	uint64_t addr = start > base ? start : base;
-
-	if (start <= base && end - base >= SLICE_BYTES)
-		return slice__touched(slice);
-	for (; addr < end && addr - base < SLICE_BYTES; addr += 1 << PAGE_SHIFT)
-		nr += slice->touched[page__of(addr) / 64] >> page__of(addr) % 64 & 1;
-	return nr;
-}
-
-uint64_t pages__count_range(struct pages *pages, uint64_t start, uint64_t end)
-{
-	uint64_t first = start >> SLICE_SHIFT, last = (end - 1) >> SLICE_SHIFT, nr = 0;
-	struct slice *slice, *next;
-
-	if (start >= end)
-		return 0;
-	if (last - first > HASH_COUNT(pages->slices)) {
-		HASH_ITER (hh, pages->slices, slice, next)
-			if (slice->index >= first && slice->index <= last)
-				nr += slice__count_range(slice, start, end);
-		return nr;
-	}
-	for (uint64_t index = first; index <= last; index++) {
-		slice = pages__find(pages, index);
-		if (slice)
-			nr += slice__count_range(slice, start, end);
-	}
-	return nr;
 }
 
 unsigned int slice__touched(const struct slice *slice)
@@ -127,13 +100,26 @@ unsigned int slice__touched(const struct slice *slice)
 	return nr;
 }
 
+unsigned int slice__touched_in(const struct slice *slice, uint64_t start, uint64_t end)
+{
+	uint64_t base = slice->index << SLICE_SHIFT;
+	uint64_t addr = start > base ? start : base;
+	unsigned int nr = 0;
+
+	if (start <= base && end - base >= SLICE_BYTES)
+		return slice__touched(slice);
+	for (; addr < end && addr - base < SLICE_BYTES; addr += 1 << PAGE_SHIFT)
+		nr += slice->touched[page__of(addr) / 64] >> page__of(addr) % 64 & 1;
+	return nr;
+}
+
 void pages__release(struct pages *pages)
 {
 	struct slice *slice, *next;
 
 	HASH_ITER (hh, pages->slices, slice, next) {
 		HASH_DELETE(hh, pages->slices, slice);
-		free(slice);
+		usage__free(pages->usage, slice, sizeof(*slice));
 	}
 	pages->hit = NULL;
 }

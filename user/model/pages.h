@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "base/page.h"
+#include "model/usage.h"
 
 #define SLICE_SHIFT 21
 #define SLICE_BYTES (1ULL << SLICE_SHIFT)
@@ -24,6 +24,7 @@ struct slice {
 struct pages {
 	struct slice *slices;
 	struct slice *hit; /* where the last fault was */
+	struct usage *usage;
 };
 
 /* Note a fault; *fresh: the page had not faulted before. NULL without memory. */
@@ -32,9 +33,9 @@ struct slice *pages__fault(struct pages *pages, uint64_t addr, bool *fresh);
 void pages__undo(struct slice *slice, uint64_t addr, bool was_fresh);
 /* Forget which pages of a range were touched: something else is mapped there now. */
 void pages__clear_range(struct pages *pages, uint64_t start, uint64_t end);
-/* Touched pages of a range. */
-uint64_t pages__count_range(struct pages *pages, uint64_t start, uint64_t end);
 unsigned int slice__touched(const struct slice *slice);
+/* Those of a range of addresses that has some in this slice. */
+unsigned int slice__touched_in(const struct slice *slice, uint64_t start, uint64_t end);
 void pages__release(struct pages *pages);
 
 #endif

@@ -17,30 +17,50 @@ static struct place_key vma__key(const struct process *proc, const struct vma *v
 	};
 }
 
+static void place__measure_vma(struct process *proc, struct vma *vma)
+{
+	struct place_key key = vma__key(proc, vma);
+	struct place *place;
+
+	HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);
+	vma->place = place;
+	if (!place)
+		return;
+	if (!place->mapped) {
+		place->mapped = true;
+		place->mapped_bytes = 0;
+		place->pages_touched = 0;
+		place->start = vma->start;
+	}
+	place->mapped_bytes += vma->end - vma->start;
+}
+
+static void places__measure_slice(struct process *proc, const struct slice *slice)
+{
+	uint64_t start = slice->index << SLICE_SHIFT, end = start + SLICE_BYTES;
+	struct vma *vma = mirror__find_above(&proc->mirror, start);
+
+	for (; vma && vma->start < end; vma = mirror__next(vma))
+		if (vma->place)
+			vma->place->pages_touched += slice__touched_in(slice, vma->start, vma->end);
+}
+
 void places__measure(struct process *proc)
 {
+	const struct slice *slice, *next_slice;
 	struct place *place, *next;
 
 	if (proc->retired)
 		return;
+	usage__step(proc->usage, HASH_COUNT(proc->faults.places) + proc->mirror.nr +
+					 HASH_COUNT(proc->faults.pages.slices));
 	HASH_ITER (hh, proc->faults.places, place, next)
 		place->mapped = false;
-	for (struct vma *vma = mirror__first(&proc->mirror); vma; vma = mirror__next(vma)) {
-		struct place_key key = vma__key(proc, vma);
-
-		HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);
-		if (!place)
-			continue;
-		if (!place->mapped) {
-			place->mapped = true;
-			place->mapped_bytes = 0;
-			place->pages_touched = 0;
-			place->start = vma->start;
-		}
-		place->pages_touched +=
-			pages__count_range(&proc->faults.pages, vma->start, vma->end);
-		place->mapped_bytes += vma->end - vma->start;
-	}
+	for (struct vma *vma = mirror__first(&proc->mirror); vma; vma = mirror__next(vma))
+		place__measure_vma(proc, vma);
+	/* By slice: mappings may be larger by far than what was touched of them. */
+	HASH_ITER (hh, proc->faults.pages.slices, slice, next_slice)
+		places__measure_slice(proc, slice);
 }
 
 /* A program that maps and unmaps all day long keeps so many places, then the small are summed up.
@@ -54,6 +74,16 @@ static int by_faults(const void *a, const void *b)
 	return (pa->faults > pb->faults) - (pa->faults < pb->faults);
 }
 
+/* After HASH_ADD(): the place, or NULL without memory. */
+static struct place *place__added(struct process *proc, struct place *place)
+{
+	if (hash__added(place))
+		return place;
+	name__put(place->name);
+	usage__free(proc->usage, place, sizeof(*place));
+	return NULL;
+}
+
 /* The sum of a region's folded places; NULL without memory. */
 static struct place *place__sum(struct process *proc, enum region region)
 {
@@ -63,33 +93,52 @@ static struct place *place__sum(struct process *proc, enum region region)
 	HASH_FIND(hh, proc->faults.places, &key, sizeof(key), sum);
 	if (sum)
 		return sum;
-	sum = calloc(1, sizeof(*sum));
+	sum = usage__alloc(proc->usage, sizeof(*sum));
 	if (!sum)
 		return NULL;
 	sum->key = key;
 	sum->region = region;
 	sum->folded = true;
 	HASH_ADD(hh, proc->faults.places, key, sizeof(key), sum);
-	return sum;
+	return place__added(proc, sum);
 }
 
-static void place__fold(struct process *proc, struct place *place)
+/* Its counts are the sum's from now on; NULL: it stays, without memory. */
+static struct place *place__add_to_sum(struct process *proc, const struct place *place)
 {
 	struct place *sum = place__sum(proc, place->region);
-	struct thread *thread, *next;
 
 	if (!sum)
-		return;
+		return NULL;
 	sum->faults += place->faults;
 	sum->major += place->major;
 	sum->pages_touched += place->pages_touched;
 	sum->mapped_bytes += place->mapped_bytes;
+	return sum;
+}
+
+/* Faults whose end is not known yet end where the counts have gone. */
+static void threads__leave_folded(struct process *proc)
+{
+	struct thread *thread, *next;
+
+	usage__step(proc->usage, HASH_COUNT(proc->threads));
 	HASH_ITER (hh, proc->threads, thread, next)
-		if (thread->pending.place == place)
-			thread->pending.place = sum;
-	HASH_DELETE(hh, proc->faults.places, place);
-	name__put(place->name);
-	free(place);
+		if (thread->pending.open && thread->pending.place->folded_into)
+			thread->pending.place = thread->pending.place->folded_into;
+}
+
+static void places__drop_folded(struct process *proc, struct place **places, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		struct place *place = places[i];
+
+		if (!place->folded_into)
+			continue;
+		HASH_DELETE(hh, proc->faults.places, place);
+		name__put(place->name);
+		usage__free(proc->usage, place, sizeof(*place));
+	}
 }
 
 /* Sum up the smaller half of the places of which nothing is mapped any more. */
@@ -108,8 +157,11 @@ static void places__fold(struct process *proc)
 		vma->place = NULL;
 	if (nr)
 		qsort(gone, nr, sizeof(struct place *), by_faults);
-	for (size_t i = 0; i < (nr + 1) / 2; i++)
-		place__fold(proc, gone[i]);
+	nr = (nr + 1) / 2;
+	for (size_t i = 0; i < nr; i++)
+		gone[i]->folded_into = place__add_to_sum(proc, gone[i]);
+	threads__leave_folded(proc);
+	places__drop_folded(proc, gone, nr);
 	free(gone);
 	/* Where most is mapped still, looking again soon would be in vain. */
 	left = HASH_COUNT(proc->faults.places);
@@ -126,14 +178,14 @@ static struct place *place__get(struct process *proc, const struct vma *vma)
 		return place;
 	if (HASH_COUNT(proc->faults.places) >= (proc->faults.fold_places_at ?: MAX_PLACES))
 		places__fold(proc);
-	place = calloc(1, sizeof(*place));
+	place = usage__alloc(proc->usage, sizeof(*place));
 	if (!place)
 		return NULL;
 	place->key = key;
 	place->region = vma->region;
 	place->name = name__hold(vma->name);
 	HASH_ADD(hh, proc->faults.places, key, sizeof(key), place);
-	return place;
+	return place__added(proc, place);
 }
 
 struct place *place__of_vma(struct process *proc, struct vma *vma)

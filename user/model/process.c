@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
 
+#include <utlist.h>
+
 #include "base/array.h"
 #include "model/name.h"
 #include "model/places.h"
@@ -9,12 +11,22 @@
 /* Threads that have ended are listed one by one up to this number, then as a sum. */
 #define MAX_EXITED_THREADS 4096
 
-struct process *process__new(uint32_t pid)
+/* With a program's path, and what its tables take before they grow. */
+#define PROCESS_BYTES                                                                              \
+	(sizeof(struct process) + MT_PATH_BYTES +                                                  \
+	 3 * (sizeof(UT_hash_table) + HASH_INITIAL_NUM_BUCKETS * sizeof(UT_hash_bucket)))
+
+struct process *process__new(uint32_t pid, struct usage *usage)
 {
 	struct process *proc = calloc(1, sizeof(*proc));
 
 	if (!proc)
 		return NULL;
+	usage__add(usage, PROCESS_BYTES);
+	proc->usage = usage;
+	proc->mirror.usage = usage;
+	proc->previous.usage = usage;
+	proc->faults.pages.usage = usage;
 	proc->pid = pid;
 	proc->heap.rss_bytes = BYTES_UNKNOWN;
 	proc->heap.peak_rss_bytes = BYTES_UNKNOWN;
@@ -31,6 +43,7 @@ void process__retire(struct process *proc)
 	mirror__clear(&proc->mirror);
 	proc->mirror.anon_bytes = anon_bytes; /* what it had at its end is reported */
 	mirror__clear(&proc->previous);
+	usage__step(proc->usage, HASH_COUNT(proc->threads));
 	HASH_ITER (hh, proc->threads, thread, next)
 		thread->pending.open = false;
 }
@@ -46,28 +59,53 @@ void process__free(struct process *proc)
 	mirror__clear(&proc->previous);
 	HASH_ITER (hh, proc->threads, thread, next_thread) {
 		HASH_DELETE(hh, proc->threads, thread);
-		free(thread);
+		usage__free(proc->usage, thread, sizeof(*thread));
 	}
 	HASH_ITER (hh, proc->faults.places, place, next_place) {
 		HASH_DELETE(hh, proc->faults.places, place);
 		name__put(place->name);
-		free(place);
+		usage__free(proc->usage, place, sizeof(*place));
 	}
 	pages__release(&proc->faults.pages);
-	array__free(&proc->timeline);
-	heap__release(&proc->heap);
-	free(proc->misses.items);
-	array__free(&proc->stack.hits);
+	timeline__release(proc);
+	heap__release(proc);
+	faults__release_misses(proc);
+	usage__free_array(proc->usage, &proc->stack.hits);
 	free(proc->exe);
+	usage__sub(proc->usage, PROCESS_BYTES);
 	free(proc);
+}
+
+static void thread__set_exited(struct process *proc, struct thread *thread, bool exited)
+{
+	if (thread->exited == exited)
+		return;
+	thread->exited = exited;
+	if (exited) {
+		DL_APPEND(proc->exited, thread);
+		proc->nr_threads_exited++;
+	} else {
+		DL_DELETE(proc->exited, thread);
+		proc->nr_threads_exited--;
+	}
 }
 
 static void thread__fold(struct process *proc, struct thread *thread)
 {
 	faults__fold(proc, thread);
-	proc->nr_threads_exited -= thread->exited;
+	thread__set_exited(proc, thread, false);
 	HASH_DELETE(hh, proc->threads, thread);
-	free(thread);
+	usage__free(proc->usage, thread, sizeof(*thread));
+}
+
+/* After HASH_ADD(): the thread, or NULL without memory. */
+static struct thread *thread__added(struct process *proc, struct thread *thread)
+{
+	if (hash__added(thread))
+		return thread;
+	faults__fold(proc, thread);
+	usage__free(proc->usage, thread, sizeof(*thread));
+	return NULL;
 }
 
 struct thread *process__find_thread(const struct process *proc, uint32_t tid)
@@ -84,12 +122,13 @@ struct thread *process__thread(struct process *proc, uint32_t tid)
 
 	if (thread)
 		return thread;
-	thread = calloc(1, sizeof(*thread));
+	thread = usage__alloc(proc->usage, sizeof(*thread));
 	if (!thread)
 		return NULL;
 	thread->tid = tid;
 	HASH_ADD(hh, proc->threads, tid, sizeof(tid), thread);
-	proc->nr_threads_seen++;
+	thread = thread__added(proc, thread);
+	proc->nr_threads_seen += thread != NULL;
 	return thread;
 }
 
@@ -140,26 +179,17 @@ void process__promote_thread(struct process *proc, uint32_t old_tid, uint64_t *l
 		thread__fold(proc, leader);
 	if (!thread)
 		return;
+	thread__set_exited(proc, thread, false);
 	HASH_DELETE(hh, proc->threads, thread);
 	thread->tid = new_tid;
-	thread->exited = false;
 	HASH_ADD(hh, proc->threads, tid, sizeof(thread->tid), thread);
+	if (thread__added(proc, thread))
+		faults__rename_misses(proc, old_tid, new_tid);
 }
 
 void process__end_thread(struct process *proc, struct thread *thread)
 {
-	struct thread *oldest, *next;
-
-	if (thread->exited)
-		return;
-	thread->exited = true;
-	if (++proc->nr_threads_exited <= MAX_EXITED_THREADS)
-		return;
-	/* uthash iterates in the order of addition. */
-	HASH_ITER (hh, proc->threads, oldest, next) {
-		if (!oldest->exited || oldest == thread)
-			continue;
-		thread__fold(proc, oldest);
-		return;
-	}
+	thread__set_exited(proc, thread, true);
+	if (proc->nr_threads_exited > MAX_EXITED_THREADS)
+		thread__fold(proc, proc->exited);
 }

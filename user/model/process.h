@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "base/vocab.h"
 #include "event/event.h"
 #include "model/mirror.h"
 #include "model/pages.h"
+#include "model/usage.h"
 
 struct names;
 
@@ -27,11 +27,11 @@ struct place {
 	struct place_key key;
 	struct name *name; /* a reference; NULL: not a file */
 	enum region region;
-	uint64_t start;	       /* lowest address seen */
-	uint64_t mapped_bytes; /* at most; after places__measure() now, where it is mapped */
-	bool mapped;	       /* set by places__measure() */
-	bool folded;	       /* the sum of many small ones that are unmapped */
-	bool folding;	       /* about to become part of a sum */
+	uint64_t start;		   /* lowest address seen */
+	uint64_t mapped_bytes;	   /* at most; after places__measure() now, where it is mapped */
+	bool mapped;		   /* set by places__measure() */
+	bool folded;		   /* the sum of many small ones that are unmapped */
+	struct place *folded_into; /* the sum that it is about to become part of */
 	uint64_t faults;
 	uint64_t major;
 	uint64_t pages_touched; /* distinct, in what is mapped; see places__measure() */
@@ -53,6 +53,7 @@ struct pending {
 	enum fault_access access;
 	enum region region;
 	uint64_t addr;
+	uint64_t miss_id; /* 0: it is not among the misses */
 	struct place *place;
 	struct slice *slice; /* NULL: pages are not noted */
 	size_t point;	     /* in the timeline */
@@ -76,6 +77,7 @@ struct thread {
 	uint64_t run_last_page; /* the run of consecutive pages that it is in */
 	uint64_t run_length;
 	UT_hash_handle hh;
+	struct thread *prev, *next; /* of those that have exited */
 };
 
 struct point {
@@ -113,7 +115,9 @@ struct faults {
 
 /* A fault at an address that the mirror did not know: looked up again when it knows more. */
 struct miss {
+	uint64_t id;
 	uint64_t addr;
+	uint32_t tid; /* the thread whose last fault it may be still */
 	bool major;
 	bool fresh;
 	bool kernel;
@@ -227,12 +231,15 @@ struct process {
 	struct {
 		struct miss *items; /* NULL: none yet; else room for MAX_MISSES */
 		unsigned int nr;
+		uint64_t last_id;
 	} misses;
 
 	struct thread *threads;
+	struct thread *exited; /* of them, a list with the oldest first */
 	uint32_t nr_threads_seen;
 	uint32_t nr_threads_exited; /* of those in the table */
 
+	struct usage *usage;
 	UT_hash_handle hh;    /* by pid: the process that has it now */
 	struct process *next; /* of all, in the order of appearance */
 	bool end_ticked;      /* its last interval is closed */
@@ -240,7 +247,8 @@ struct process {
 	bool folding;	      /* about to become part of a sum */
 };
 
-struct process *process__new(uint32_t pid); /* NULL without memory */
+/* What it will take counts in usage, which may be NULL. NULL without memory. */
+struct process *process__new(uint32_t pid, struct usage *usage);
 void process__free(struct process *proc);
 /* Free what only a running process needs. */
 void process__retire(struct process *proc);
@@ -283,6 +291,9 @@ void faults__fold(struct process *proc, const struct thread *thread);
 void faults__resolve_misses(struct process *proc);
 /* An exec: addresses of the old program mean nothing in the new. */
 void faults__forget_misses(struct process *proc);
+/* A thread has another tid now. */
+void faults__rename_misses(struct process *proc, uint32_t from, uint32_t to);
+void faults__release_misses(struct process *proc);
 
 /* heap.c */
 int heap__take_call(struct process *proc, const struct event_call *call);
@@ -290,7 +301,7 @@ uint64_t heap__bytes(const struct process *proc);
 uint64_t heap__brk_bytes(const struct process *proc);
 void heap__note_level(struct process *proc);
 void heap__note_rss(struct process *proc, uint64_t bytes);
-void heap__release(struct heap *heap);
+void heap__release(struct process *proc);
 
 /* space.c: the address space */
 int space__take_call(struct process *proc, const struct event *ev, struct names *names);
@@ -307,7 +318,9 @@ int stack__take_signal(struct process *proc, const struct event *ev);
 uint64_t stack__bytes(const struct process *proc);
 
 /* timeline.c */
-int timeline__tick(struct process *proc, uint64_t time_ns);
+/* An interval ends; max_points: so many may be kept. 0 or -ENOMEM. */
+int timeline__tick(struct process *proc, uint64_t time_ns, size_t max_points);
+void timeline__release(struct process *proc);
 struct point *timeline__at(struct process *proc, size_t index);
 size_t timeline__open_point(struct process *proc); /* its index */
 

@@ -212,11 +212,10 @@ static void mapping__note_special(struct process *proc, const struct vma *vma)
 
 static void space__begin_snapshot(struct process *proc)
 {
-	uint64_t next_origin = proc->mirror.next_origin;
-
 	mirror__clear(&proc->previous);
 	proc->previous = proc->mirror;
-	proc->mirror = (struct mirror){.known = true, .next_origin = next_origin};
+	proc->mirror = (struct mirror){
+		.known = true, .next_origin = proc->previous.next_origin, .usage = proc->usage};
 	proc->wants_snapshot = false;
 }
 

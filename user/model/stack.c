@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/array.h"
 #include "base/page.h"
 #include "model/process.h"
 
@@ -60,6 +59,9 @@ void stack__take_back_growth(struct process *proc, uint64_t addr)
 
 	if (stack->grown_for != addr || !vma || vma->region != REGION_STACK)
 		return;
+	/* It may be another one by now. */
+	if (vma->start != (addr & ~PAGE_MASK) || stack->grown_from >= vma->end)
+		return;
 	vma->start = stack->grown_from;
 	stack->peak_bytes = stack->grown_peak;
 	stack->grown_for = 0;
@@ -67,9 +69,11 @@ void stack__take_back_growth(struct process *proc, uint64_t addr)
 
 uint64_t stack__bytes(const struct process *proc)
 {
-	for (struct vma *vma = mirror__last(&proc->mirror); vma; vma = mirror__before(vma))
+	for (struct vma *vma = mirror__last(&proc->mirror); vma; vma = mirror__before(vma)) {
+		usage__step(proc->usage, 1);
 		if (vma->region == REGION_STACK)
 			return vma->end - vma->start;
+	}
 	return 0;
 }
 
@@ -159,7 +163,7 @@ int stack__take_signal(struct process *proc, const struct event *ev)
 	stack->last_hit = hit;
 	if (stack->hits_total++ >= MAX_STACK_HITS)
 		return 0;
-	slot = array__push(&stack->hits);
+	slot = usage__push(proc->usage, &stack->hits);
 	if (!slot)
 		return -ENOMEM;
 	*slot = hit;

@@ -3,21 +3,27 @@
  */
 #include <errno.h>
 
-#include "base/array.h"
 #include "model/process.h"
 
-#define MAX_POINTS 2048
+static struct point *timeline__push(struct process *proc)
+{
+	struct point *point = usage__push(proc->usage, &proc->timeline);
+
+	if (!point)
+		return NULL;
+	*point = (struct point){};
+	if (proc->usage)
+		proc->usage->points++;
+	return point;
+}
 
 size_t timeline__open_point(struct process *proc)
 {
 	struct timeline *timeline = &proc->timeline;
 
 	if (!timeline->nr) {
-		struct point *point = array__push(timeline);
-
-		if (!point)
+		if (!timeline__push(proc))
 			return 0;
-		*point = (struct point){};
 		timeline->ticks_per_point = 1;
 	}
 	return timeline->nr - 1;
@@ -32,6 +38,7 @@ static void timeline__halve(struct process *proc)
 {
 	struct timeline *timeline = &proc->timeline;
 	struct thread *thread, *next;
+	size_t nr = timeline->nr;
 
 	for (size_t i = 0; i < timeline->nr; i += 2) {
 		struct point merged = timeline->items[i];
@@ -43,13 +50,16 @@ static void timeline__halve(struct process *proc)
 		}
 		timeline->items[i / 2] = merged;
 	}
-	timeline->nr = (timeline->nr + 1) / 2;
+	timeline->nr = (nr + 1) / 2;
+	if (proc->usage)
+		proc->usage->points -= nr - timeline->nr;
+	usage__step(proc->usage, nr + HASH_COUNT(proc->threads));
 	timeline->ticks_per_point *= 2;
 	HASH_ITER (hh, proc->threads, thread, next)
 		thread->pending.point /= 2;
 }
 
-int timeline__tick(struct process *proc, uint64_t time_ns)
+int timeline__tick(struct process *proc, uint64_t time_ns, size_t max_points)
 {
 	struct timeline *timeline = &proc->timeline;
 	struct point *point = timeline__at(proc, timeline__open_point(proc));
@@ -63,11 +73,14 @@ int timeline__tick(struct process *proc, uint64_t time_ns)
 	if (++timeline->ticks < timeline->ticks_per_point)
 		return 0;
 	timeline->ticks = 0;
-	if (timeline->nr >= MAX_POINTS)
+	while (timeline->nr >= max_points)
 		timeline__halve(proc);
-	point = array__push(timeline);
-	if (!point)
-		return -ENOMEM;
-	*point = (struct point){};
-	return 0;
+	return timeline__push(proc) ? 0 : -ENOMEM;
+}
+
+void timeline__release(struct process *proc)
+{
+	if (proc->usage)
+		proc->usage->points -= proc->timeline.nr;
+	usage__free_array(proc->usage, &proc->timeline);
 }

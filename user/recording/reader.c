@@ -15,10 +15,12 @@
 /* A frame as the writer makes them, behind the beginning of the longest record. */
 #define OUT_BYTES ((256 + 64) << 10)
 /*
- * Records that differ in nothing but their times stay far below this; what does not is made to
+ * So many bytes of records may come of a byte of the file, and so many besides. The most alike that
+ * there are, the mappings of many children of one process, come to 150; what has more is made to
  * keep readers busy.
  */
-#define MAX_RATIO 4096
+#define MAX_RATIO 512
+#define FREE_BYTES (16 << 20)
 
 struct reader {
 	int fd;
@@ -29,7 +31,7 @@ struct reader {
 	bool at_eof;
 	int err; /* of a read: the end of what can be read */
 	uint64_t read_bytes;
-	uint64_t decoded_bytes;
+	uint64_t delivered_bytes;
 	ZSTD_inBuffer in;
 	size_t out_used; /* begins with what is left of a record */
 	size_t out_sure; /* of it: what the checksum of its frame has confirmed */
@@ -183,13 +185,10 @@ static bool reader__decompress(struct reader *reader)
 		return true;
 	}
 	reader->in_frame = left;
-	reader->decoded_bytes += gained;
 	reader->out_used = out.pos;
 	/* Of a frame larger than the buffer the checksum comes too late. */
 	if (!left || out.pos == OUT_BYTES)
 		reader->out_sure = out.pos;
-	if (reader->decoded_bytes / MAX_RATIO > reader->read_bytes + reader->in.pos)
-		reader->state = READER_DAMAGED;
 	return gained;
 }
 
@@ -198,12 +197,20 @@ static int reader__deliver_one(struct reader *reader, const struct mt_record *re
 {
 	struct faults_record faults;
 
-	if (record->kind != MT_KIND_PACKED_FAULTS)
-		return fn(ctx, record, record->size_bytes);
-	if (!pack__unpack(record, record->size_bytes, &faults))
-		return fn(ctx, &faults, faults.rec.hdr.size_bytes);
-	reader->state = READER_DAMAGED;
-	return 0;
+	if (record->kind == MT_KIND_PACKED_FAULTS) {
+		if (pack__unpack(record, record->size_bytes, &faults)) {
+			reader->state = READER_DAMAGED;
+			return 0;
+		}
+		record = &faults.rec.hdr;
+	}
+	reader->delivered_bytes += record->size_bytes;
+	return fn(ctx, record, record->size_bytes);
+}
+
+static bool reader__is_bomb(const struct reader *reader)
+{
+	return reader->delivered_bytes > FREE_BYTES + MAX_RATIO * reader__offset(reader);
 }
 
 /* The whole records of out[]; the beginning of one stays. */
@@ -249,6 +256,8 @@ int reader__next(struct reader *reader, reader_fn fn, void *ctx)
 	if (at_end)
 		reader->out_sure = reader->out_used;
 	err = reader__deliver(reader, fn, ctx);
+	if (reader__is_bomb(reader))
+		reader->state = READER_DAMAGED;
 	if (at_end && reader->state == READER_READING)
 		reader->state =
 			reader->in_frame || reader->out_used ? READER_TRUNCATED : READER_AT_END;

@@ -190,20 +190,27 @@ void json__put(struct json *json, FILE *out, const char *s)
 		json->err = errno ? -errno : -EIO;
 }
 
-void json__dump(struct json *json, FILE *out, json_t *tree)
+static void dump(struct json *json, FILE *out, json_t *tree, size_t flags)
 {
 	if (!json->err && !tree)
 		json->err = -ENOMEM;
 	errno = 0;
-	if (!json->err && json_dumpf(tree, out, DUMP_FLAGS))
+	if (!json->err && json_dumpf(tree, out, DUMP_FLAGS | flags))
 		json->err = errno ? -errno : -ENOMEM;
 	json_decref(tree);
 }
 
-/*
- * The tree of one process at a time: ten thousand of them must not be in memory at once. A process
- * is a line, so that the document can be read in a pager.
- */
+void json__dump(struct json *json, FILE *out, json_t *tree)
+{
+	dump(json, out, tree, 0);
+}
+
+void json__dump_members(struct json *json, FILE *out, json_t *tree)
+{
+	dump(json, out, tree, JSON_EMBED);
+}
+
+/* A process is a line, so that the document can be read in a pager. */
 int render_json__report(const struct report *report, const struct render_options *opt, FILE *out)
 {
 	static const struct {
@@ -223,7 +230,7 @@ int render_json__report(const struct report *report, const struct render_options
 	json__put(&json, out, ",\n\"processes\":[");
 	for (size_t i = 0; i < report->nr_processes && !json.err; i++) {
 		json__put(&json, out, i ? ",\n" : "\n");
-		json__dump(&json, out, json_process__build(&json, &report->processes[i]));
+		json_process__write(&json, out, &report->processes[i]);
 	}
 	json__put(&json, out, "]}\n");
 	if (!json.err && fflush(out))

@@ -35,11 +35,12 @@ json_t *json__real(double value);	 /* null if that is no number */
 json_t *json__about(struct json *json, const struct report *report);
 json_t *json__recorded(struct json *json, const char *file, const struct report *report);
 
-/* Text between trees, and a tree, which is freed. */
+/* Text between trees, and a tree, which is freed; the same without the braces around it. */
 void json__put(struct json *json, FILE *out, const char *s);
 void json__dump(struct json *json, FILE *out, json_t *tree);
+void json__dump_members(struct json *json, FILE *out, json_t *tree);
 
-/* A process of the report; NULL or json->err where memory ran out. */
-json_t *json_process__build(struct json *json, const struct report_process *process);
+/* A process of the report. Of a table with a row for each thread one row is in memory at a time. */
+void json_process__write(struct json *json, FILE *out, const struct report_process *process);
 
 #endif

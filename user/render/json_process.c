@@ -51,57 +51,66 @@ static json_t *fault_timeline(struct json *json, const struct report_process *pr
 	return array;
 }
 
-static json_t *by_mapping(struct json *json, const struct report_process *process)
+static json_t *mapping_row(struct json *json, const struct report_mapping *mapping)
 {
-	const struct report_mapping *mapping;
-	json_t *array = json_array(), *o;
+	json_t *o = json_object();
 
-	for (size_t i = 0; i < rows(json, process->faults.nr_mappings); i++) {
-		mapping = &process->faults.mappings[i];
-		o = json_object();
-		json__set(json, o, "name", json__string(mapping->name));
-		json__set(json, o, "region", json_string(region__name(mapping->region)));
-		json__set(json, o, "start",
-			  mapping->start ? json__address(mapping->start) : json_null());
-		json__set(json, o, "mapped_bytes", json__bytes(mapping->mapped_bytes));
-		json__set(json, o, "faults", json__count(mapping->faults));
-		json__set(json, o, "major", json__count(mapping->major));
-		json__set(json, o, "pages_touched", json__count(mapping->pages_touched));
-		json__set(json, o, "pattern",
-			  mapping->pattern == PATTERN_NONE
-				  ? json_null()
-				  : json_string(fault_pattern__name(mapping->pattern)));
-		json__set(json, o, "unmapped", json_boolean(mapping->unmapped));
-		json__append(json, array, o);
-	}
-	return array;
+	json__set(json, o, "name", json__string(mapping->name));
+	json__set(json, o, "region", json_string(region__name(mapping->region)));
+	json__set(json, o, "start", mapping->start ? json__address(mapping->start) : json_null());
+	json__set(json, o, "mapped_bytes", json__bytes(mapping->mapped_bytes));
+	json__set(json, o, "faults", json__count(mapping->faults));
+	json__set(json, o, "major", json__count(mapping->major));
+	json__set(json, o, "pages_touched", json__count(mapping->pages_touched));
+	json__set(json, o, "pattern",
+		  mapping->pattern == PATTERN_NONE
+			  ? json_null()
+			  : json_string(fault_pattern__name(mapping->pattern)));
+	json__set(json, o, "unmapped", json_boolean(mapping->unmapped));
+	return o;
 }
 
-static json_t *address_space(struct json *json, const struct report_process *process)
+static json_t *slice_row(struct json *json, const struct report_slice *slice)
 {
-	json_t *array = json_array(), *o;
-	const struct report_slice *slice;
-	bool *keep;
+	json_t *o = json_object();
+
+	json__set(json, o, "start", json__address(slice->start));
+	json__set(json, o, "size_bytes", json__count(slice->size_bytes));
+	json__set(json, o, "name", json__string(slice->name));
+	json__set(json, o, "faults", json__count(slice->faults));
+	json__set(json, o, "pages_touched", json__count(slice->pages_touched));
+	json__set(json, o, "mapped_pages", json__count(slice->mapped_pages));
+	return o;
+}
+
+/* A row of a table that may be long; *first: it is the first one. */
+static void write_row(struct json *json, FILE *out, json_t *row, bool *first)
+{
+	json__put(json, out, *first ? "" : ",");
+	json__dump(json, out, row);
+	*first = false;
+}
+
+static void write_mappings(struct json *json, FILE *out, const struct report_process *process)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < rows(json, process->faults.nr_mappings) && !json->err; i++)
+		write_row(json, out, mapping_row(json, &process->faults.mappings[i]), &first);
+}
+
+static void write_slices(struct json *json, FILE *out, const struct report_process *process)
+{
+	bool *keep, first = true;
 
 	if (slices__choose(process, json->top, &keep)) {
 		json->err = -ENOMEM;
-		return array;
+		return;
 	}
-	for (size_t i = 0; i < process->faults.nr_slices; i++) {
-		if (!keep[i])
-			continue;
-		slice = &process->faults.slices[i];
-		o = json_object();
-		json__set(json, o, "start", json__address(slice->start));
-		json__set(json, o, "size_bytes", json__count(slice->size_bytes));
-		json__set(json, o, "name", json__string(slice->name));
-		json__set(json, o, "faults", json__count(slice->faults));
-		json__set(json, o, "pages_touched", json__count(slice->pages_touched));
-		json__set(json, o, "mapped_pages", json__count(slice->mapped_pages));
-		json__append(json, array, o);
-	}
+	for (size_t i = 0; i < process->faults.nr_slices && !json->err; i++)
+		if (keep[i])
+			write_row(json, out, slice_row(json, &process->faults.slices[i]), &first);
 	free(keep);
-	return array;
 }
 
 /* The bins that hold something. */
@@ -121,9 +130,8 @@ static json_t *log2_histogram(struct json *json, const uint64_t *bins, unsigned 
 	return array;
 }
 
-static json_t *faults(struct json *json, const struct report_process *process)
+static json_t *fault_sums(struct json *json, const struct report_process *process)
 {
-	size_t nr_mappings = process->faults.nr_mappings, nr_slices = process->faults.nr_slices;
 	json_t *o = json_object();
 
 	json__set(json, o, "minor", json__count(process->faults.minor));
@@ -136,15 +144,36 @@ static json_t *faults(struct json *json, const struct report_process *process)
 	json__set(json, o, "by_cause", json_null());
 	json__set(json, o, "latency_ns", json_null());
 	json__set(json, o, "timeline", fault_timeline(json, process));
-	json__set(json, o, "by_mapping", by_mapping(json, process));
-	json__set(json, o, "by_mapping_omitted",
-		  json__count(nr_mappings - rows(json, nr_mappings)));
-	json__set(json, o, "address_space", address_space(json, process));
-	json__set(json, o, "address_space_omitted", json__count(nr_slices - rows(json, nr_slices)));
-	json__set(json, o, "run_pages_histogram",
+	return o;
+}
+
+static json_t *omitted(struct json *json, const char *key, size_t nr)
+{
+	json_t *o = json_object();
+
+	json__set(json, o, key, json__count(nr - rows(json, nr)));
+	return o;
+}
+
+static void write_faults(struct json *json, FILE *out, const struct report_process *process)
+{
+	json_t *tail = omitted(json, "address_space_omitted", process->faults.nr_slices);
+
+	json__set(json, tail, "run_pages_histogram",
 		  log2_histogram(json, process->faults.run_pages_log2,
 				 sizeof(process->faults.run_pages_log2) / sizeof(uint64_t)));
-	return o;
+	json__put(json, out, "{");
+	json__dump_members(json, out, fault_sums(json, process));
+	json__put(json, out, ",\"by_mapping\":[");
+	write_mappings(json, out, process);
+	json__put(json, out, "],");
+	json__dump_members(json, out,
+			   omitted(json, "by_mapping_omitted", process->faults.nr_mappings));
+	json__put(json, out, ",\"address_space\":[");
+	write_slices(json, out, process);
+	json__put(json, out, "],");
+	json__dump_members(json, out, tail);
+	json__put(json, out, "}");
 }
 
 static json_t *calls(struct json *json, const struct report_process *process)
@@ -265,22 +294,24 @@ static json_t *check(struct json *json, const struct report_check *from)
 	return o;
 }
 
-static json_t *threads(struct json *json, const struct report_process *process)
+static json_t *thread_row(struct json *json, const struct report_thread *thread)
 {
-	json_t *array = json_array(), *o;
-	const struct report_thread *thread;
+	json_t *o = json_object();
 
-	for (size_t i = 0; i < process->nr_threads_listed; i++) {
-		thread = &process->threads[i];
-		o = json_object();
-		json__set(json, o, "tid", json__count(thread->tid));
-		json__set(json, o, "comm", json__string(thread->comm));
-		json__set(json, o, "minor", json__count(thread->minor));
-		json__set(json, o, "major", json__count(thread->major));
-		json__set(json, o, "exited", json_boolean(thread->exited));
-		json__append(json, array, o);
-	}
-	return array;
+	json__set(json, o, "tid", json__count(thread->tid));
+	json__set(json, o, "comm", json__string(thread->comm));
+	json__set(json, o, "minor", json__count(thread->minor));
+	json__set(json, o, "major", json__count(thread->major));
+	json__set(json, o, "exited", json_boolean(thread->exited));
+	return o;
+}
+
+static void write_threads(struct json *json, FILE *out, const struct report_process *process)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < process->nr_threads_listed && !json->err; i++)
+		write_row(json, out, thread_row(json, &process->threads[i]), &first);
 }
 
 static json_t *end(struct json *json, const struct report_process *process)
@@ -297,7 +328,7 @@ static json_t *end(struct json *json, const struct report_process *process)
 	return o;
 }
 
-json_t *json_process__build(struct json *json, const struct report_process *process)
+static json_t *identity(struct json *json, const struct report_process *process)
 {
 	json_t *o = json_object();
 
@@ -308,10 +339,28 @@ json_t *json_process__build(struct json *json, const struct report_process *proc
 	json__set(json, o, "start_s", json__seconds(process->start_s));
 	json__set(json, o, "end", end(json, process));
 	json__set(json, o, "children_not_traced", json__count(process->children_not_traced));
-	json__set(json, o, "faults", faults(json, process));
+	return o;
+}
+
+static json_t *memory(struct json *json, const struct report_process *process)
+{
+	json_t *o = json_object();
+
 	json__set(json, o, "heap", heap(json, process));
 	json__set(json, o, "stack", stack(json, process));
 	json__set(json, o, "check", check(json, &process->check));
-	json__set(json, o, "threads", threads(json, process));
 	return o;
+}
+
+void json_process__write(struct json *json, FILE *out, const struct report_process *process)
+{
+	json__put(json, out, "{");
+	json__dump_members(json, out, identity(json, process));
+	json__put(json, out, ",\"faults\":");
+	write_faults(json, out, process);
+	json__put(json, out, ",");
+	json__dump_members(json, out, memory(json, process));
+	json__put(json, out, ",\"threads\":[");
+	write_threads(json, out, process);
+	json__put(json, out, "]}");
 }

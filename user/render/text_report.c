@@ -51,6 +51,8 @@ static const char *ended_by_words(const char *ended_by)
 		return ", until the target exited";
 	if (!strcmp(ended_by, "cut_off"))
 		return "; then the recording breaks off";
+	if (!strcmp(ended_by, "too_costly"))
+		return "; the rest of the recording was not read";
 	return "";
 }
 

@@ -32,6 +32,8 @@ static const char *ended_by__name(enum mt_ended_by ended_by)
 		return "interrupt";
 	case MT_ENDED_CUT_OFF:
 		return "cut_off";
+	case MT_ENDED_TOO_COSTLY:
+		return "too_costly";
 	case MT_ENDED_TARGET_EXIT:
 		break;
 	}
@@ -99,7 +101,8 @@ static int build_probes(const struct model *model, struct report *report)
 
 static uint64_t loss__count(const struct model *model, unsigned int cause, uint64_t undecodable)
 {
-	return model->losses.lost[cause] + (cause == MT_LOSS_READ ? undecodable : 0);
+	return model->losses.lost[cause] +
+	       (cause == MT_LOSS_READ ? undecodable + model->nr_not_kept : 0);
 }
 
 uint64_t report__lost(const struct model *model, uint64_t undecodable)
@@ -136,7 +139,9 @@ static int by_faults(const void *a, const void *b)
 
 	if (pa->faults.total != pb->faults.total)
 		return pa->faults.total > pb->faults.total ? -1 : 1;
-	return (pa->pid > pb->pid) - (pa->pid < pb->pid);
+	if (pa->pid != pb->pid)
+		return pa->pid > pb->pid ? 1 : -1;
+	return (pa->start_s > pb->start_s) - (pa->start_s < pb->start_s);
 }
 
 static int build_processes(struct model *model, struct report *report)

@@ -50,6 +50,9 @@ static int check_incomplete(struct diff *diff, enum diff_side side)
 {
 	const struct report *report = diff->report[side];
 
+	if (!strcmp(report->session.ended_by ?: "", "too_costly"))
+		return warn(diff, "incomplete", "%s is incomplete: read no further than %s",
+			    side_names[side], units__duration(report->session.duration_s).s);
 	if (strcmp(report->session.ended_by ?: "", "cut_off"))
 		return 0;
 	return warn(diff, "incomplete", "%s is incomplete: the recording breaks off after %s",

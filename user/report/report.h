@@ -190,9 +190,9 @@ struct report {
 		double duration_s;
 		double interval_s;
 		char *target;
-		const char
-			*ended_by; /* static: "duration", "interrupt", "target_exit", "cut_off" */
-		bool whole_run;	   /* of a command, from its start to its exit */
+		const char *ended_by; /* static: "duration", "interrupt", "target_exit", "cut_off",
+					 "too_costly" */
+		bool whole_run;	      /* of a command, from its start to its exit */
 	} session;
 	struct report_probe *probes;
 	size_t nr_probes;

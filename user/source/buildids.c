@@ -8,10 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <uthash.h>
-
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "source/buildids.h"
 
 /*
@@ -95,6 +94,10 @@ void buildids__note(struct buildids *ids, const struct mt_record *record)
 	*slot = file;
 	known->key = file.key;
 	HASH_ADD(hh, ids->known, key, sizeof(known->key), known);
+	if (!hash__added(known)) {
+		ids->waiting.nr--;
+		free(known);
+	}
 }
 
 /* Opening a device or a pipe would do something; a path may lead to one a moment later. */
