@@ -3,7 +3,7 @@
 # make                builds build/memtrace, without root
 # sudo make check     sets up, builds, runs lint and every test
 # sudo make demo      sets up, builds, shows a report of tests/workloads/demo.c
-# make lint format unit workloads live bench install clean
+# make lint format unit workloads live bench fuzz install clean
 #
 # V=1 shows the commands. DEBUG=1 and SANITIZE=1 build in directories of their own.
 # CC, CFLAGS, LDFLAGS, CLANG, BPFTOOL, PKG_CONFIG, PREFIX and DESTDIR mean what they usually do.
@@ -71,6 +71,7 @@ WORKLOAD_SRCS := $(filter-out $(WORKLOAD_COMMON),$(sort $(wildcard tests/workloa
 UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
 REPLAY_SRCS := $(sort $(wildcard tests/replay/*.c))
 LIVE_SRCS := $(sort $(wildcard tests/bpf/*.c))
+FUZZ_SRCS := $(sort $(wildcard tests/fuzz/*.c))
 
 BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=build/bpf/%.bpf.o)
 USER_OBJS := $(USER_SRCS:%.c=$(O)/obj/%.o)
@@ -81,7 +82,9 @@ WORKLOADS := $(WORKLOAD_SRCS:tests/workloads/%.c=build/workloads/%)
 UNIT_OBJS := $(UNIT_SRCS:%.c=$(O)/obj/%.o)
 REPLAY_OBJS := $(REPLAY_SRCS:%.c=$(O)/obj/%.o)
 LIVE_OBJS := $(LIVE_SRCS:%.c=$(O)/obj/%.o)
-UNIT_SHARED_OBJS := $(filter-out $(O)/obj/tests/unit/test_%,$(UNIT_OBJS))
+# What the fuzzers have found is replayed with the unit tests.
+UNIT_SHARED_OBJS := $(filter-out $(O)/obj/tests/unit/test_%,$(UNIT_OBJS)) \
+	$(O)/obj/tests/fuzz/drive.o
 # They look a report up as the live tests do.
 REPLAY_SHARED_OBJS := $(filter-out $(O)/obj/tests/replay/test_%,$(REPLAY_OBJS)) \
 	$(O)/obj/tests/bpf/live_report.o
@@ -89,14 +92,22 @@ LIVE_SHARED_OBJS := $(filter-out $(O)/obj/tests/bpf/test_%,$(LIVE_OBJS))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(filter tests/unit/test_%,$(UNIT_SRCS))) \
 	$(patsubst tests/replay/%.c,$(O)/replay/%,$(filter tests/replay/test_%,$(REPLAY_SRCS)))
 LIVE_TESTS := $(patsubst tests/bpf/%.c,$(O)/live/%,$(filter tests/bpf/test_%,$(LIVE_SRCS)))
+# Of the user program a fuzzer links what a recording goes through, built by clang.
+# gcc does not ask for a last field that is 0.
+FUZZ_CFLAGS := -std=gnu17 $(WARNINGS) -Wno-missing-field-initializers -g -O1 -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_USER_SRCS := $(filter-out user/source/%,$(filter $(addprefix user/,base/% event/% recording/% \
+	model/% report/% render/%),$(USER_SRCS))) user/source/file.c
+FUZZ_OBJS := $(FUZZ_SRCS:%.c=build/fuzz/obj/%.o) $(FUZZ_USER_SRCS:%.c=build/fuzz/obj/%.o)
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(filter tests/fuzz/fuzz_%,$(FUZZ_SRCS)))
 SKEL := build/gen/memtrace.skel.h
 MAN_PAGES := doc/memtrace.8 doc/memtrace-recording.5
 
 DEPS := $(BPF_OBJS:.o=.d) $(USER_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(LIVE_OBJS:.o=.d) \
-	$(REPLAY_OBJS:.o=.d) $(WORKLOAD_OBJS:.o=.d) $(WORKLOAD_COMMON_OBJ:.o=.d)
+	$(REPLAY_OBJS:.o=.d) $(WORKLOAD_OBJS:.o=.d) $(WORKLOAD_COMMON_OBJ:.o=.d) $(FUZZ_OBJS:.o=.d)
 
-.PHONY: all bpf check demo lint format install clean workloads unit live bench deps test-deps \
-	unit-programs live-programs FORCE
+.PHONY: all bpf check demo lint format install clean workloads unit live bench fuzz deps test-deps \
+	fuzz-deps unit-programs live-programs fuzzers FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
@@ -113,6 +124,9 @@ deps:
 test-deps: | deps
 	@PKG_CONFIG='$(PKG_CONFIG)' scripts/setup --check test
 
+fuzz-deps: | deps
+	@CLANG='$(CLANG)' scripts/setup --check fuzz
+
 # A change of the compiler or of its flags rebuilds what they made.
 define flags_rule
 $(1): FORCE | deps
@@ -123,6 +137,7 @@ endef
 $(eval $(call flags_rule,$(O)/obj/.flags,$$(CC) $$(USER_CFLAGS) $$(USER_LDFLAGS) $$(PKG_LIBS)))
 $(eval $(call flags_rule,build/bpf/.flags,$$(CLANG) $$(BPF_CFLAGS) $$(BPFTOOL)))
 $(eval $(call flags_rule,build/obj-workloads/.flags,$$(CC) $$(WORKLOAD_CFLAGS)))
+$(eval $(call flags_rule,build/fuzz/.flags,$$(CLANG) $$(FUZZ_CFLAGS) $$(USER_CPPFLAGS) $$(PKG_LIBS)))
 
 build/bpf/%.bpf.o: bpf/%.bpf.c build/bpf/.flags | deps
 	$(say) CLANG $@
@@ -176,6 +191,21 @@ build/workloads/%: build/obj-workloads/tests/workloads/%.o $(WORKLOAD_COMMON_OBJ
 	$(say) LD $@
 	$(Q)$(CC) -pthread $^ -o $@ -lm
 
+# What the mutations shall find the ways through. Renderers look at every character of every name:
+# to follow that would take most of the time.
+build/fuzz/obj/user/event/%.o build/fuzz/obj/user/model/%.o build/fuzz/obj/user/recording/%.o \
+build/fuzz/obj/user/report/%.o: FUZZ_COVERAGE = -fsanitize=fuzzer-no-link
+
+build/fuzz/obj/%.o: %.c build/fuzz/.flags | fuzz-deps
+	@mkdir -p $(@D)
+	$(say) CLANG $@
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(FUZZ_COVERAGE) $(USER_CPPFLAGS) $(PKG_CFLAGS) -Itests/fuzz \
+		-MMD -MP -c $< -o $@
+
+build/fuzz/%: $(filter-out build/fuzz/obj/tests/fuzz/fuzz_%,$(FUZZ_OBJS)) build/fuzz/obj/tests/fuzz/%.o
+	$(say) LD $@
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@ $(PKG_LIBS)
+
 workloads: $(WORKLOADS)
 
 unit-programs: $(UNIT_TESTS)
@@ -184,6 +214,12 @@ live-programs: $(LIVE_TESTS)
 
 unit: unit-programs
 	@scripts/run-tests $(UNIT_TESTS)
+
+fuzzers: $(FUZZERS)
+
+# As long as you like: FUZZ_SECONDS. What was found before is where it goes on.
+fuzz: fuzzers
+	@scripts/fuzz --keep $(or $(FUZZ_SECONDS),600)
 
 live: all workloads live-programs
 	@scripts/setup --check live
