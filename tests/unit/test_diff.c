@@ -437,6 +437,8 @@ static void test_warnings(void **state)
 	assert_int_equal(pair__compare(&pair)->warnings.nr, 0);
 	pair__free(&pair);
 	pair = pair__new(1, 1);
+	pair.b->session.ended_by = "too_costly";
+	assert_warned(&pair, "incomplete", "B is incomplete: read no further than 10.00 s");
 	pair.b->session.ended_by = "cut_off";
 	assert_warned(&pair, "incomplete",
 		      "B is incomplete: the recording breaks off after 10.00 s");

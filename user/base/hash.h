@@ -23,11 +23,12 @@ struct hash_secret {
 /* Drawn before main() begins. */
 extern struct hash_secret hash__secret;
 
+/* Each multiplication carries upwards, each shift downwards. */
 static inline uint64_t hash__mix(uint64_t state, uint64_t word)
 {
-	unsigned __int128 product = (unsigned __int128)(state ^ word) * hash__secret.factor;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
+	state = (state ^ word) * hash__secret.factor;
+	state = (state ^ state >> 32) * hash__secret.factor;
+	return state ^ state >> 29;
 }
 
 /* Of a key of whole 32-bit words. */
@@ -48,7 +49,7 @@ static inline unsigned int hash__of(const void *key, size_t size)
 		memcpy(&word, p, sizeof(word));
 		state = hash__mix(state, word);
 	}
-	return (unsigned int)hash__mix(state, hash__secret.start >> 32);
+	return (unsigned int)(state ^ state >> 32);
 }
 
 #define HASH_FUNCTION(key, size, hash) ((hash) = hash__of((key), (size)))
