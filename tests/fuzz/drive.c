@@ -14,14 +14,12 @@
 #include "render/event_lines.h"
 #include "render/render.h"
 #include "report/build.h"
+#include "report/diff.h"
 #include "report/event_row.h"
 #include "report/report.h"
 #include "source/file.h"
 
-struct way;
-
 struct drive {
-	const struct way *way;
 	struct model *model;
 	struct order *order;
 	FILE *out;
@@ -169,7 +167,20 @@ static int drive__push(void *ctx, const void *data, size_t size)
 	return order__push(drive->order, data, size);
 }
 
-/* What becomes of it: a report in one format or the other, few rows or all, or lines. */
+static int render_diff(const struct report *before, const struct report *after,
+		       const struct render_options *opt, FILE *out)
+{
+	struct diff *diff;
+	int err = diff__build(before, after, "a", "b", &diff);
+
+	if (err)
+		return err;
+	err = render_text__diff(diff, opt, out) ?: render_json__diff(diff, opt, out);
+	diff__free(diff);
+	return err;
+}
+
+/* What becomes of it: a report in one format or the other, few rows or all; a diff; lines. */
 #define NR_OUTPUTS (DRIVE_WAYS / 2)
 static const struct way {
 	const struct line_format *lines;
@@ -181,14 +192,15 @@ static const struct way {
 	{.render = render_text__report, .opt = {.width = 130, .verbose = true}},
 	{.render = render_json__report},
 	{.lines = &ndjson_lines},
+	{.opt = {.width = 80}},
 };
 
 static void drive__open(struct drive *drive, size_t size, unsigned int nr)
 {
 	const struct way *way = &ways[nr % NR_OUTPUTS];
 
-	*drive = (struct drive){.way = way};
-	drive->out = fopencookie(NULL, "w", (cookie_io_functions_t){.write = discard});
+	*drive = (struct drive){
+		.out = fopencookie(NULL, "w", (cookie_io_functions_t){.write = discard})};
 	MUST(drive->out);
 	MUST(!model__new(&drive->model));
 	MUST(!order__new(drive__take, drive, &drive->order));
@@ -204,37 +216,58 @@ static void drive__open(struct drive *drive, size_t size, unsigned int nr)
 	MUST(!event_lines__begin(&drive->lines, way->lines, drive->out));
 }
 
-static void drive__close(struct drive *drive)
+/* The report, for which nothing else is needed any more. */
+static struct report *drive__close(struct drive *drive)
 {
-	const struct way *way = drive->way;
 	struct report *report;
 
 	MUST(!order__finish(drive->order));
 	MUST(!report__build(drive->model, "0", order__malformed(drive->order), &report));
-	if (way->render) {
-		drive__check(drive, report);
-		MUST(!way->render(report, &way->opt, drive->out));
-	} else {
+	if (drive->lines.format)
 		MUST(!event_lines__flush(&drive->lines));
-	}
-	report__free(report);
+	else
+		drive__check(drive, report);
 	order__free(drive->order);
 	model__free(drive->model);
 	fclose(drive->out);
+	return report;
 }
 
-unsigned int drive__pick_way(size_t size)
+/* Gives a stream, or a file, to the order stage; its end last. */
+typedef void (*put_fn)(struct drive *drive, const uint8_t *data, size_t size);
+
+static struct report *report_of(put_fn put, const uint8_t *data, size_t size, unsigned int nr)
 {
-	return size / 8 % NR_OUTPUTS + (size / 32 % 8 ? 0 : NR_OUTPUTS);
+	struct drive drive;
+
+	drive__open(&drive, size, nr);
+	put(&drive, data, size);
+	return drive__close(&drive);
 }
 
-void drive__records(const uint8_t *data, size_t size, unsigned int way)
+static void drive__run(put_fn put, const uint8_t *data, size_t size, unsigned int nr)
+{
+	const struct way *way = &ways[nr % NR_OUTPUTS];
+	struct report *report = report_of(put, data, size, nr), *before = NULL;
+	FILE *out = fopencookie(NULL, "w", (cookie_io_functions_t){.write = discard});
+
+	MUST(out);
+	if (way->render) {
+		MUST(!way->render(report, &way->opt, out));
+	} else if (!way->lines) {
+		before = report_of(put, data, size / 2, nr);
+		MUST(!render_diff(before, report, &way->opt, out));
+	}
+	report__free(report);
+	report__free(before);
+	fclose(out);
+}
+
+static void put_records(struct drive *drive, const uint8_t *data, size_t size)
 {
 	_Alignas(8) uint8_t copy[UINT16_MAX + 1];
 	struct faults_record faults;
-	struct drive drive;
 
-	drive__open(&drive, size, way);
 	while (size >= sizeof(struct mt_record)) {
 		const struct mt_record *record = (const struct mt_record *)copy;
 		size_t padded;
@@ -245,39 +278,50 @@ void drive__records(const uint8_t *data, size_t size, unsigned int way)
 			break;
 		memcpy(copy, data, record->size_bytes);
 		if (record->kind != MT_KIND_PACKED_FAULTS)
-			MUST(!drive__push(&drive, record, record->size_bytes));
+			MUST(!drive__push(drive, record, record->size_bytes));
 		else if (!pack__unpack(record, record->size_bytes, &faults))
-			MUST(!drive__push(&drive, &faults, faults.rec.hdr.size_bytes));
+			MUST(!drive__push(drive, &faults, faults.rec.hdr.size_bytes));
 		data += padded;
 		size -= padded;
 	}
-	if (!drive.ended) {
-		struct mt_end end = {.hdr = {.time_ns = drive.last_ns,
+	if (!drive->ended) {
+		struct mt_end end = {.hdr = {.time_ns = drive->last_ns,
 					     .size_bytes = sizeof(end),
 					     .kind = MT_KIND_END},
 				     .ended_by = MT_ENDED_CUT_OFF};
 
-		MUST(!drive__push(&drive, &end, sizeof(end)));
+		MUST(!drive__push(drive, &end, sizeof(end)));
 	}
-	drive__close(&drive);
 }
 
-void drive__file(const uint8_t *data, size_t size, unsigned int way)
+static void put_file(struct drive *drive, const uint8_t *data, size_t size)
 {
 	struct source *source = NULL;
 	struct error error = {};
-	struct drive drive;
 	char path[64];
 	int fd = memfd_create("recording", MFD_CLOEXEC);
 
 	MUST(fd >= 0 && write(fd, data, size) == (ssize_t)size);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	drive__open(&drive, size, way);
-	if (!file__open(path, drive__push, &drive, &error, &source)) {
+	if (!file__open(path, drive__push, drive, &error, &source)) {
 		while (source->ops->alive(source))
 			MUST(!source->ops->pump(source));
 		source->ops->free(source);
 	}
-	drive__close(&drive);
 	close(fd);
+}
+
+void drive__records(const uint8_t *data, size_t size, unsigned int way)
+{
+	drive__run(put_records, data, size, way);
+}
+
+void drive__file(const uint8_t *data, size_t size, unsigned int way)
+{
+	drive__run(put_file, data, size, way);
+}
+
+unsigned int drive__pick_way(size_t size)
+{
+	return size / 8 % NR_OUTPUTS + (size / 64 % 8 ? 0 : NR_OUTPUTS);
 }

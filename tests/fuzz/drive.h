@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reports in several formats and lines, each once more with little that may be taken for it. */
-#define DRIVE_WAYS 8U
+/* Reports, a diff and lines, each once more with little that may be taken for it. */
+#define DRIVE_WAYS 10U
 
 /* A stream of records, each padded to 8 bytes, as the frames of a recording hold it. */
 void drive__records(const uint8_t *data, size_t size, unsigned int way);
