@@ -2,6 +2,7 @@
 #
 # make                builds build/memtrace, without root
 # sudo make check     sets up, builds, runs lint and every test
+# sudo make check-vm  the live tests on other kernels, under QEMU (KERNELS='6.12 sid': on these)
 # sudo make demo      sets up, builds, shows a report of tests/workloads/demo.c
 # make lint format unit workloads live bench fuzz install clean
 #
@@ -106,8 +107,8 @@ MAN_PAGES := doc/memtrace.8 doc/memtrace-recording.5
 DEPS := $(BPF_OBJS:.o=.d) $(USER_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(LIVE_OBJS:.o=.d) \
 	$(REPLAY_OBJS:.o=.d) $(WORKLOAD_OBJS:.o=.d) $(WORKLOAD_COMMON_OBJ:.o=.d) $(FUZZ_OBJS:.o=.d)
 
-.PHONY: all bpf check demo lint format install clean workloads unit live bench fuzz deps test-deps \
-	fuzz-deps unit-programs live-programs fuzzers FORCE
+.PHONY: all bpf check check-vm demo lint format install clean workloads unit live bench fuzz deps \
+	test-deps fuzz-deps unit-programs live-programs fuzzers FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
@@ -234,6 +235,9 @@ format:
 # Set-up can bring what this make looked up in vain, so the rest is a make of its own.
 check:
 	@scripts/check
+
+check-vm:
+	@scripts/vm/check $(KERNELS)
 
 demo:
 	@scripts/demo

@@ -30,6 +30,15 @@ static void kill_all(int signo)
 			kill(-current->processes[i].pid, SIGKILL);
 }
 
+/* A machine that says that it is slow has more time. */
+static unsigned int limit_s(void)
+{
+	const char *slowdown = getenv("MEMTRACE_TEST_SLOWDOWN");
+	long times = slowdown ? strtol(slowdown, NULL, 10) : 1;
+
+	return LIVE_LIMIT_S * (unsigned int)(times > 1 ? times : 1);
+}
+
 int live__setup(void **state)
 {
 	struct live *live = calloc(1, sizeof(*live));
@@ -45,7 +54,7 @@ int live__setup(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	current = live;
 	signal(SIGALRM, kill_all);
-	alarm(LIVE_LIMIT_S);
+	alarm(limit_s());
 	*state = live;
 	return 0;
 }

@@ -2,7 +2,8 @@
 /*
  * Helpers of the live tests: start a workload and memtrace on it, wait for conditions (never for a
  * time), read the report. Whatever a test started is killed and reaped in its teardown; a test that
- * takes longer than LIVE_LIMIT_S has its processes killed, and fails by that.
+ * takes longer than LIVE_LIMIT_S has its processes killed, and fails by that. On a slow machine the
+ * limit is MEMTRACE_TEST_SLOWDOWN (of the environment) times as long.
  */
 #ifndef LIVE_H
 #define LIVE_H
