@@ -186,14 +186,11 @@ static void test_pending_fault_is_summed(void **state)
 	assert_int_equal(feed__proc(feed)->check.unexplained, 0);
 }
 
-/* One child in 1000 overflows its stack, 1 in 100 has a fault that nobody saw, 1 in 10 a major one.
- */
-static void live_shortly(struct feed *feed, uint32_t i)
+static void feed__overflow(struct feed *feed, uint32_t pid, struct mt_flt flt)
 {
-	uint32_t pid = FIRST_CHILD + i;
 	struct mt_signal sig = {
 		.hdr = record__header(MT_KIND_SIGNAL, sizeof(sig), pid, pid),
-		.flt = FLT(1, 0),
+		.flt = flt,
 		.signo = SIGSEGV,
 		.code = SEGV_MAPERR,
 		.addr = STACK_END - STACK_LIMIT - 8,
@@ -202,10 +199,19 @@ static void live_shortly(struct feed *feed, uint32_t i)
 		.stack_vm_bytes = STACK_LIMIT,
 	};
 
+	feed__now(feed, &sig);
+}
+
+/* One child in 1000 overflows its stack, 1 in 100 has a fault that nobody saw, 1 in 10 a major one.
+ */
+static void live_shortly(struct feed *feed, uint32_t i)
+{
+	uint32_t pid = FIRST_CHILD + i;
+
 	feed__fork(feed, PID, pid, pid, 0, FLT(0, 0));
 	feed__fault_of(feed, pid, pid, HEAP, 0, FLT(0, 0), 0);
 	if (i % 1000 == 0)
-		feed__now(feed, &sig);
+		feed__overflow(feed, pid, FLT(1, 0));
 	feed__exit(feed, pid, pid, true, 0, i % 10 == 1 ? FLT(0, 1) : FLT(1 + (i % 100 == 0), 0));
 }
 
@@ -295,13 +301,78 @@ static void test_the_ended_are_forgotten(void **state)
 	assert_int_equal(feed__process_of(feed, lasting)->faults.by_region[REGION_HEAP], 1);
 }
 
+/*
+ * What a busy system does all day long: a new thread maps a new file and new memory, touches it and
+ * what is not there, fails in a new way, overflows its stack and ends; a process comes and goes;
+ * now and then the program is another one.
+ */
+static void live_busily(struct feed *feed, uint32_t i)
+{
+	uint32_t tid = 1000000 + i;
+	uint64_t file = AREA + (2 * i + 1) * 16 * PAGE, memory = file + 16 * PAGE;
+	struct mt_flt flt = FLT(i, 0);
+	char name[32];
+
+	snprintf(name, sizeof(name), "/srv/%u", i);
+	feed__fork(feed, PID, PID, tid, 0, flt);
+	feed__map_file(feed, file, 4 * PAGE, PROT_READ, MAP_PRIVATE, 0, name);
+	feed__mmap(feed, memory, PAGE << i % 4, RW, ANON, flt);
+	feed__fault_of(feed, PID, tid, file, 0, FLT(0, 0), 0);
+	feed__fault_of(feed, PID, tid, memory, MT_FAULT_WRITE, FLT(1, 0), 0);
+	feed__fault_of(feed, PID, tid, KEPT + i * PAGE, 0, FLT(2, 0), 0);
+	feed__call(feed, MT_KIND_MPROTECT, PID, ARGS(memory, PAGE, PROT_READ), -1 - (int)(i % 250),
+		   flt);
+	unmap(feed, file, 4 * PAGE, flt);
+	unmap(feed, memory, PAGE << i % 4, flt);
+	feed__exit(feed, PID, tid, false, 0, FLT(3, 0));
+	feed__overflow(feed, PID, flt);
+	live_shortly(feed, i);
+	if (i % 100 == 0) {
+		feed__exec(feed, PID, HEAP, flt);
+		feed__map_program(feed);
+	}
+}
+
+/* What is allocated after so many rounds, and two ticks that let what has ended go. */
+static uint64_t bytes_after(bool forgets, uint32_t rounds)
+{
+	struct feed feed;
+	uint64_t bytes;
+
+	feed__open(&feed);
+	feed.model->forgets_ended = forgets;
+	feed__session(&feed, SEC);
+	feed__program(&feed);
+	for (uint32_t i = 0; i < rounds; i++)
+		live_busily(&feed, i);
+	feed__tick(&feed, MT_KIND_TICK, feed.now_ns + SEC);
+	feed__tick(&feed, MT_KIND_TICK, feed.now_ns + SEC);
+	bytes = feed.model->usage.bytes;
+	feed__close(&feed);
+	return bytes;
+}
+
+/* However long a recorder runs, it takes what the processes that are alive take. */
+static void test_forgetting_is_flat(void **state)
+{
+	(void)state;
+	/* 200: those that ended and are waited for are fewer, lists for a report are longer. */
+	assert_int_equal(bytes_after(true, 10000), bytes_after(true, 200));
+	/* Who will be asked for a report keeps more, so the rounds are such that it could grow. */
+	assert_true(bytes_after(false, 1000) > 10 * bytes_after(true, 1000));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, feed__setup, feed__teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_places_are_bounded),	       TEST(test_report_lists_the_sum),
-		TEST(test_pending_fault_is_summed),    TEST(test_processes_between_two_ticks),
-		TEST(test_busy_processes_stay_listed), TEST(test_the_ended_are_forgotten),
+		TEST(test_places_are_bounded),
+		TEST(test_report_lists_the_sum),
+		TEST(test_pending_fault_is_summed),
+		TEST(test_processes_between_two_ticks),
+		TEST(test_busy_processes_stay_listed),
+		TEST(test_the_ended_are_forgotten),
+		cmocka_unit_test(test_forgetting_is_flat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

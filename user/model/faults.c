@@ -173,6 +173,8 @@ static void faults__note_miss(struct process *proc, struct thread *thread)
 	struct pending *fault = &thread->pending;
 
 	proc->wants_snapshot = true;
+	if (proc->forgets)
+		return;
 	if (!proc->misses.items)
 		proc->misses.items = usage__alloc(proc->usage, MISSES_BYTES);
 	if (!proc->misses.items || proc->misses.nr >= MAX_MISSES)
@@ -209,9 +211,9 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 		.place = place,
 		.point = timeline__open_point(proc),
 	};
-	if (!proc->faults.forgets_pages)
+	if (!proc->forgets)
 		pending->slice = pages__fault(&proc->faults.pages, fault->addr, &pending->fresh);
-	if (!pending->slice && !proc->faults.forgets_pages) {
+	if (!pending->slice && !proc->forgets) {
 		pending->open = false;
 		return -ENOMEM;
 	}

@@ -85,7 +85,7 @@ static struct process *model__begin(struct model *model, uint32_t pid)
 	proc = process__new(pid, &model->usage);
 	if (!proc)
 		return NULL;
-	proc->faults.forgets_pages = model->forgets_ended;
+	proc->forgets = model->forgets_ended;
 	slot = usage__push(&model->usage, &model->current);
 	if (!slot) {
 		process__free(proc);

@@ -35,7 +35,10 @@ struct model_folded {
 
 struct model {
 	struct model_session session;
-	/* Set it at the beginning: there will be no report. Nothing is kept of what has ended. */
+	/*
+	 * Set it at the beginning: there will be no report. Nothing is kept of what has ended, nor
+	 * of those that live what only a report needs: it takes what is alive takes, however long.
+	 */
 	bool forgets_ended;
 	struct names *names;
 	struct process *by_pid; /* the process that has the pid now */

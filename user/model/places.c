@@ -173,6 +173,8 @@ static struct place *place__get(struct process *proc, const struct vma *vma)
 	struct place_key key = vma__key(proc, vma);
 	struct place *place;
 
+	if (proc->forgets)
+		return place__sum(proc, vma->region);
 	HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);
 	if (place)
 		return place;

@@ -10,6 +10,8 @@
 
 /* Threads that have ended are listed one by one up to this number, then as a sum. */
 #define MAX_EXITED_THREADS 4096
+/* Where there will be no list: a thread may fault on its way out, after its exit record. */
+#define MAX_EXITED_UNWANTED 64
 
 /* With a program's path, and what its tables take before they grow. */
 #define PROCESS_BYTES                                                                              \
@@ -189,7 +191,9 @@ void process__promote_thread(struct process *proc, uint32_t old_tid, uint64_t *l
 
 void process__end_thread(struct process *proc, struct thread *thread)
 {
+	uint32_t max = proc->forgets ? MAX_EXITED_UNWANTED : MAX_EXITED_THREADS;
+
 	thread__set_exited(proc, thread, true);
-	if (proc->nr_threads_exited > MAX_EXITED_THREADS)
+	if (proc->nr_threads_exited > max)
 		thread__fold(proc, proc->exited);
 }

@@ -107,7 +107,6 @@ struct faults {
 	struct place *places;
 	size_t fold_places_at; /* so many */
 	struct pages pages;
-	bool forgets_pages; /* nobody will ask for them: they are not noted */
 	/* Of threads that have ended and are no longer listed one by one. */
 	uint64_t folded_minor;
 	uint64_t folded_major;
@@ -219,6 +218,8 @@ struct process {
 	uint32_t nr_not_followed; /* children */
 	bool memory_locked;	  /* mlockall(MCL_FUTURE): each new mapping is populated */
 	bool wants_snapshot;
+	/* There will be no report: what is for that alone, and grows, is not kept. */
+	bool forgets;
 
 	struct mirror mirror;
 	struct mirror previous; /* before the last snapshot: whose mapping was it? */

@@ -161,7 +161,7 @@ int stack__take_signal(struct process *proc, const struct event *ev)
 		stack__note_peak(stack, hit.size_bytes);
 	memcpy(hit.comm, sig->comm, sizeof(hit.comm));
 	stack->last_hit = hit;
-	if (stack->hits_total++ >= MAX_STACK_HITS)
+	if (stack->hits_total++ >= MAX_STACK_HITS || proc->forgets)
 		return 0;
 	slot = usage__push(proc->usage, &stack->hits);
 	if (!slot)
