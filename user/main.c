@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <locale.h>
+#include <malloc.h>
 
 #include "cmd/diff.h"
 #include "cmd/options.h"
@@ -12,11 +13,19 @@ static int (*const run[NR_VERBS])(const struct options *opt) = {
 	[VERB_EXPORT] = replay__run, [VERB_DIFF] = diff__run,
 };
 
+/*
+ * What is as large as that is mapped by itself, so that the memory of a burst goes back when it is
+ * freed. glibc begins so, but each time such a thing is freed it takes the next ones of that size
+ * from the heap, where what comes to lie above them keeps them for ever.
+ */
+#define MAP_FROM_BYTES (128 << 10)
+
 int main(int argc, char **argv)
 {
 	struct options opt;
 	int status;
 
+	mallopt(M_MMAP_THRESHOLD, MAP_FROM_BYTES);
 	terminal__fill_closed();
 	setlocale(LC_CTYPE, "");
 	status = options__parse(argc, argv, &opt);

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -67,22 +66,16 @@ static int await_writable(int fd)
 	return poll(&pollfd, 1, -1) < 0 && errno != EINTR ? -errno : 0;
 }
 
-/*
- * Mapped, so that the memory of those that have waited for a slow disk goes back: malloc keeps what
- * lies below something that is still in use.
- */
+/* Large enough that its memory goes back when it is freed, see main(). */
 static struct block *block__new(void)
 {
-	struct block *block = mmap(NULL, sizeof(*block), PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct block *block = malloc(sizeof(*block));
 
-	return block == MAP_FAILED ? NULL : block;
-}
-
-static void block__free(struct block *block)
-{
-	if (block)
-		munmap(block, sizeof(*block));
+	if (block) {
+		block->next = NULL;
+		block->used = 0;
+	}
+	return block;
 }
 
 static int write_all(int fd, const void *data, size_t size, size_t *ret_done)
@@ -190,7 +183,7 @@ static void *writer__thread(void *ctx)
 			err = writer__compress(writer, block);
 		if (!err)
 			err = writer__sync(writer);
-		block__free(block);
+		free(block);
 		if (!err)
 			continue;
 		pthread_mutex_lock(&writer->lock);
@@ -350,6 +343,6 @@ void writer__free(struct writer *writer)
 	pthread_cond_destroy(&writer->changed);
 	ZSTD_freeCCtx(writer->zstd);
 	free(writer->frame);
-	block__free(writer->filling);
+	free(writer->filling);
 	free(writer);
 }
