@@ -18,6 +18,8 @@
  * forgotten and is mapped again the build-id is told again.
  */
 #define MAX_FILES 8192
+/* What usually comes between two looks has room in these; the memory of a burst goes back. */
+#define KEEP_WAITING 64
 
 struct file_key {
 	uint64_t ino;
@@ -40,6 +42,14 @@ struct buildid_file {
 	char name[MT_PATH_BYTES];
 };
 
+/* As the kernel rounds the length of a mapping. */
+static uint64_t page__whole(uint64_t bytes)
+{
+	uint64_t mask = sysconf(_SC_PAGESIZE) - 1;
+
+	return (bytes + mask) & ~mask;
+}
+
 /* What a record says of an executable mapping; false if it is not of one. */
 static bool mapping__of(const struct mt_record *record, struct buildid_file *file)
 {
@@ -59,7 +69,7 @@ static bool mapping__of(const struct mt_record *record, struct buildid_file *fil
 		file->key = (struct file_key){call->file.ino, call->file.dev_major,
 					      call->file.dev_minor};
 		file->start = call->call.ret;
-		file->end = (call->call.ret + call->call.arg[1] + 4095) & ~4095ULL;
+		file->end = file->start + page__whole(call->call.arg[1]);
 		memcpy(file->name, call->file.name, sizeof(call->file.name));
 		return true;
 	}
@@ -203,6 +213,7 @@ int buildids__read(struct buildids *ids, uint64_t time_ns, source_fn fn, void *c
 			buildids__forget(ids, known);
 	}
 	ids->waiting.nr = 0;
+	array__trim(&ids->waiting, KEEP_WAITING);
 	return err;
 }
 

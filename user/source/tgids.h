@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which processes the live source has met: a byte a pid, so that every record can afford to ask. */
+/* Which processes the live source has met: bits by pid, so that every record can afford to ask. */
 #ifndef MEMTRACE_TGIDS_H
 #define MEMTRACE_TGIDS_H
 
@@ -7,8 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of 64 pids. They are used one after another up to the limit: 1.5 MiB where that is 4 million. */
+struct tgid_group {
+	uint64_t alive;
+	uint64_t gone;
+	uint64_t active;
+};
+
 struct tgids {
-	uint8_t *state;
+	struct tgid_group *groups;
 	uint32_t limit; /* pids are below it */
 	size_t nr_alive;
 	struct {
