@@ -32,6 +32,33 @@ static __always_inline struct mt_flt current__flt(void)
 	return flt;
 }
 
+/* The page table of the current task; 0: it has none. */
+static __always_inline __u64 current__pgd(void)
+{
+	if (has_helper(get_current_task_btf)) {
+		struct mm_struct *mm = bpf_get_current_task_btf()->mm;
+
+		return mm ? (__u64)mm->pgd : 0;
+	}
+	return (__u64)BPF_CORE_READ(current__task(), mm, pgd);
+}
+
+/* A word of the kernel's; 0 where there is none. A plain load costs least. bpf_rdonly_cast: 6.2. */
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+static __always_inline __u64 read__u64(__u64 addr)
+{
+	__u64 word = 0;
+
+	if (bpf_rdonly_cast) {
+		struct timespec64 *at = bpf_rdonly_cast((const void *)addr,
+							bpf_core_type_id_kernel(struct timespec64));
+
+		return at->tv_sec;
+	}
+	bpf_probe_read_kernel(&word, sizeof(word), (const void *)addr);
+	return word;
+}
+
 /*
  * The registers with which a task last entered the kernel. bpf_task_pt_regs: 5.15. Before it they
  * are where the kernel's task_pt_regs() looks: at the top of the kernel stack, which is 16 KiB

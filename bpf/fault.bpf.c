@@ -4,7 +4,7 @@
  * sent MT_BATCH_FAULTS at a time, or when another thread faults on the CPU, or when the loader
  * asks (flush_batch).
  */
-#include "common.bpf.h"
+#include "pagetable.bpf.h"
 
 /* max_entries is set to the number of possible CPUs before load. */
 struct {
@@ -38,7 +38,6 @@ static __always_inline void batch__send(struct mt_batch *batch)
 	batch->rec.hdr.size_bytes = size;
 	batch->rec.hdr.kind = MT_KIND_FAULTS;
 	batch->rec.hdr.cpu = bpf_get_smp_processor_id();
-	batch->rec.hdr.flags = 0;
 	if (!ring__takes_faults() || bpf_ringbuf_output(&ring, batch, size, ring__wakeup_flag())) {
 		loss__count(MT_LOSS_RING_FAULTS, nr);
 		batch->rec.lost += nr;
@@ -46,21 +45,55 @@ static __always_inline void batch__send(struct mt_batch *batch)
 	batch->rec.nr = 0;
 }
 
-static __always_inline void batch__add(struct mt_batch *batch, __u64 id, __u64 addr_flags)
+/* A fault that found no table of pages has ended: which of the two did it map? */
+static __always_inline void batch__settle_no_table(struct mt_batch *batch)
 {
+	__u64 addr = batch->no_table;
+	struct pte pte = pagetable__find(current__pgd(), addr);
+	struct mt_huge *rec;
+
+	batch->no_table = 0;
+	if (pte.shift == PAGE_SHIFT)
+		return;
+	rec = record__reserve(MT_KIND_HUGE, sizeof(*rec));
+	if (!rec)
+		return;
+	rec->addr = addr;
+	rec->size_bytes = pte.entry & PTE_PRESENT ? 1ULL << pte.shift : 0;
+	record__submit(rec);
+}
+
+static __always_inline void batch__begin(struct mt_batch *batch, __u64 id)
+{
+	bool moved = batch->rec.hdr.tid != (__u32)id || batch->rec.hdr.tgid != id >> 32;
+
+	if (moved && batch->rec.nr)
+		batch__send(batch);
+	if (moved)
+		batch->no_table = 0;
+	if (!batch->rec.nr)
+		batch->rec.hdr.flags = moved ? MT_FAULTS_MOVED : 0;
+	batch->rec.hdr.tgid = id >> 32;
+	batch->rec.hdr.tid = (__u32)id;
+}
+
+static __always_inline void batch__add(struct mt_batch *batch, __u64 id, __u64 addr, __u64 flags)
+{
+	enum mt_entry state = pagetable__state(addr, flags);
 	struct mt_fault *fault;
 	__u32 nr;
 
-	if (batch->rec.nr && (batch->rec.hdr.tid != (__u32)id || batch->rec.hdr.tgid != id >> 32))
-		batch__send(batch);
-	batch->rec.hdr.tgid = id >> 32;
-	batch->rec.hdr.tid = (__u32)id;
-
+	batch__begin(batch, id);
+	if (batch->no_table)
+		batch__settle_no_table(batch);
+	if (state == MT_ENTRY_NO_TABLE)
+		batch->no_table = addr;
 	nr = batch->rec.nr;
 	if (nr >= MT_BATCH_FAULTS)
 		return;
 	fault = &batch->fault[nr];
-	fault->addr_flags = addr_flags;
+	flags |= (__u64)state << MT_FAULT_ENTRY_SHIFT;
+	fault->addr_flags = addr | flags;
 	fault->time_ns = bpf_ktime_get_ns();
 	fault->flt = current__flt();
 	batch->rec.nr = nr + 1;
@@ -89,7 +122,7 @@ static __always_inline int fault__add(__u64 addr, __u64 flags)
 	if (!batch || batch->busy)
 		return 0;
 	WRITE_ONCE(batch->busy, 1);
-	batch__add(batch, id, addr | flags);
+	batch__add(batch, id, addr, flags);
 	WRITE_ONCE(batch->busy, 0);
 	return 0;
 }
@@ -119,20 +152,36 @@ int BPF_PROG(page_fault_kernel, unsigned long address, struct pt_regs *regs,
 	return fault__add(address, x86__fault_flags(error_code) | MT_FAULT_KERNEL);
 }
 
+static __always_inline int fault__counted(struct bpf_perf_event_data *ctx, __u16 flags)
+{
+	struct mt_counted *rec;
+
+	if (!tgid__traced(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	rec = record__reserve(MT_KIND_COUNTED, sizeof(*rec));
+	if (!rec)
+		return 0;
+	rec->hdr.flags = flags;
+	rec->addr = ctx->addr;
+	rec->ip = PT_REGS_IP(&ctx->regs);
+	rec->weight = ctx->sample_period;
+	rec->pad = 0;
+	record__submit(rec);
+	return 0;
+}
+
 /* The kernel has just counted a major fault: software event page-faults-maj, period 1. */
 SEC("perf_event")
 int page_fault_major(struct bpf_perf_event_data *ctx)
 {
-	struct mt_major *rec;
+	return fault__counted(ctx, MT_COUNTED_MAJOR);
+}
 
-	if (!tgid__traced(bpf_get_current_pid_tgid() >> 32))
-		return 0;
-	rec = record__reserve(MT_KIND_MAJOR, sizeof(*rec));
-	if (!rec)
-		return 0;
-	rec->addr = ctx->addr;
-	record__submit(rec);
-	return 0;
+/* The kernel has just counted a minor fault: software event page-faults-min, one of many. */
+SEC("perf_event")
+int page_fault_minor(struct bpf_perf_event_data *ctx)
+{
+	return fault__counted(ctx, 0);
 }
 
 /* Run by the loader on each CPU with waiting faults (BPF_PROG_TEST_RUN, 5.10). */
@@ -147,6 +196,22 @@ int flush_batch(void *ctx)
 	WRITE_ONCE(batch->busy, 1);
 	batch__send(batch);
 	WRITE_ONCE(batch->busy, 0);
+	return 0;
+}
+
+/* Run by the loader: is the page table of the caller read right? */
+SEC("raw_tp")
+int try_pagetable(void *ctx)
+{
+	struct pte pte;
+
+	control.table = current__pgd();
+	control.try_word = read__u64(control.direct_map + control.try_frame +
+				     (control.try_addr & ((1 << PAGE_SHIFT) - 1)));
+	pte = pagetable__find(control.table, control.try_addr);
+	control.try_frame = pte.shift == PAGE_SHIFT && pte.entry & PTE_PRESENT
+				    ? pte.entry & control.frame_mask
+				    : 0;
 	return 0;
 }
 

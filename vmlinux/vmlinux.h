@@ -139,7 +139,12 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
+typedef struct {
+	unsigned long pgd;
+} pgd_t;
+
 struct mm_struct {
+	pgd_t *pgd;
 	unsigned long stack_vm;
 	unsigned long start_code;
 	unsigned long end_code;
@@ -177,6 +182,11 @@ struct task_struct {
 	unsigned long maj_flt;
 	struct files_struct *files;
 	struct signal_struct *signal;
+};
+
+/* Any structure with a 64-bit number in front will do, to read one from where there is no type. */
+struct timespec64 {
+	long long tv_sec;
 };
 
 struct linux_binprm {

@@ -24,14 +24,25 @@ struct mt_filter {
 
 struct mt_control {
 	__u64 lost[MT_LOSS_NR];
+	/* How page tables are read; found out after load, see bpf/pagetable.bpf.h. */
+	__u64 direct_map; /* where the kernel maps physical memory; 0: tables are not read */
+	__u64 frame_mask; /* of an entry: the physical address */
+	__u32 five_levels;
+	__u32 pad;
+	/* try_pagetable: */
+	__u64 try_addr;	 /* a page of the caller's */
+	__u64 try_frame; /* in: its physical address; out: that found by way of the page table */
+	__u64 try_word;	 /* out: what stands there, read by way of the direct map */
+	__u64 table;	 /* out: the caller's page table, in the direct map */
 };
 
 /* The faults of a CPU that wait to be sent: an element of an array map indexed by CPU. */
 struct mt_batch {
 	struct mt_faults rec; /* rec.nr faults wait */
 	struct mt_fault fault[MT_BATCH_FAULTS];
-	__u64 busy;   /* a program is at it */
-	__u8 pad[24]; /* whole cache lines */
+	__u64 busy;	/* a program is at it */
+	__u64 no_table; /* the thread's last fault, if it began with MT_ENTRY_NO_TABLE; 0: none */
+	__u8 pad[16];	/* whole cache lines */
 };
 
 _Static_assert(sizeof(struct mt_batch) % 64 == 0, "a CPU's batch shares no cache line");

@@ -23,7 +23,7 @@
 enum mt_kind {
 	/* From the kernel. */
 	MT_KIND_FAULTS = 1,
-	MT_KIND_MAJOR = 2,
+	MT_KIND_MAJOR = 2, /* before 1.1 of recordings; now MT_KIND_COUNTED */
 	MT_KIND_MMAP = 3,
 	MT_KIND_MUNMAP = 4,
 	MT_KIND_BRK = 5,
@@ -37,6 +37,9 @@ enum mt_kind {
 	MT_KIND_EXIT = 13,
 	MT_KIND_SIGNAL = 14,
 	MT_KIND_MAPPING = 15, /* also from user space, read from /proc */
+	MT_KIND_COUNTED = 16,
+	MT_KIND_HUGE = 17,
+	MT_KIND_TIMED_FAULTS = 18,
 
 	/* From user space: what the stream needs and the kernel programs cannot send. */
 	MT_KIND_SESSION = 64,
@@ -88,7 +91,22 @@ struct mt_fault {
 #define MT_FAULT_EXEC (1ULL << 58)
 #define MT_FAULT_KERNEL (1ULL << 59) /* taken in kernel mode, on a user address */
 #define MT_FAULT_PROT (1ULL << 60)   /* the page was there: a protection fault */
+#define MT_FAULT_ENTRY_SHIFT 61	     /* enum mt_entry */
 
+/* What the page table had for the address when the fault began. */
+enum mt_entry {
+	MT_ENTRY_UNKNOWN = 0,
+	MT_ENTRY_NONE = 1,	/* nothing, in a table of pages: one page will be mapped */
+	MT_ENTRY_NO_TABLE = 2,	/* nothing, nor a table of pages: a huge page may be mapped */
+	MT_ENTRY_SWAP = 3,	/* the page is in swap */
+	MT_ENTRY_MIGRATION = 4, /* the page is on the move, or another special entry */
+	MT_ENTRY_PROTNONE = 5,	/* there, and made inaccessible: for a hint of NUMA balancing */
+	MT_ENTRY_PRESENT = 6,	/* there, and it does not allow this access */
+	MT_ENTRY_ALLOWED = 7,	/* there, and it allows this access: another thread was faster */
+};
+
+/* The thread comes to the CPU, or back to it after others faulted there. */
+#define MT_FAULTS_MOVED 0x1
 struct mt_faults {
 	struct mt_record hdr; /* time_ns: of the first fault */
 	__u32 nr;
@@ -101,6 +119,43 @@ struct mt_major {
 	struct mt_record hdr;
 	__u64 addr;
 };
+
+/*
+ * MT_KIND_COUNTED: the kernel has just counted a fault of this thread at this address: the one that
+ * began last there ends now. Of the minor ones some.
+ */
+#define MT_COUNTED_MAJOR 0x1
+struct mt_counted {
+	struct mt_record hdr;
+	__u64 addr;
+	__u64 ip;     /* of the instruction, the user's or the kernel's */
+	__u32 weight; /* of so many faults this one was picked, blindly; 0: for being slow */
+	__u32 pad;
+};
+
+/*
+ * MT_KIND_HUGE: what the last fault of this thread mapped, which began with MT_ENTRY_NO_TABLE at
+ * this address; of one that mapped a page of the usual size there is no record, unless the thread's
+ * next fault has MT_FAULTS_MOVED: then nobody looked.
+ */
+struct mt_huge {
+	struct mt_record hdr;
+	__u64 addr;
+	__u64 size_bytes; /* of the huge page; 0: nothing is mapped there any more */
+};
+
+/* MT_KIND_TIMED_FAULTS: faults from begin to end, in the order of their ends, of one thread. */
+struct mt_timed_fault {
+	struct mt_fault fault; /* but time_ns is that of the end */
+	__u64 latency_outcome; /* ns in the low 48 bits, MT_OUTCOME_* above */
+};
+
+#define MT_LATENCY_BITS 48
+#define MT_OUTCOME_MAJOR (1ULL << 48)
+#define MT_OUTCOME_HUGE_PMD (1ULL << 49)  /* mapped by an entry for 2 MiB */
+#define MT_OUTCOME_HUGE_PUD (1ULL << 50)  /* mapped by an entry for 1 GiB */
+#define MT_OUTCOME_TIMED (1ULL << 51)	  /* latency is known */
+#define MT_OUTCOME_NO_ACCESS (1ULL << 52) /* the kind of access is not known */
 
 /*
  * MT_KIND_MMAP … MT_KIND_MLOCKALL: a memory system call, at its end.
@@ -322,6 +377,9 @@ _Static_assert(sizeof(struct mt_record) == 24, "record ABI");
 _Static_assert(sizeof(struct mt_fault) == 24, "record ABI");
 _Static_assert(sizeof(struct mt_faults) == 32, "record ABI");
 _Static_assert(sizeof(struct mt_major) == 32, "record ABI");
+_Static_assert(sizeof(struct mt_counted) == 48, "record ABI");
+_Static_assert(sizeof(struct mt_huge) == 40, "record ABI");
+_Static_assert(sizeof(struct mt_timed_fault) == 32, "record ABI");
 _Static_assert(sizeof(struct mt_call) == 88, "record ABI");
 _Static_assert(sizeof(struct mt_mmap_file) == 168, "record ABI");
 _Static_assert(sizeof(struct mt_fork) == 56, "record ABI");

@@ -140,6 +140,8 @@ static void insert_new(struct stream *stream)
 		uint16_t kind, size;
 	} news[] = {
 		{MT_KIND_MAJOR, sizeof(struct mt_major)},
+		{MT_KIND_COUNTED, sizeof(struct mt_counted)},
+		{MT_KIND_HUGE, sizeof(struct mt_huge)},
 		{MT_KIND_MMAP, sizeof(struct mt_call)},
 		{MT_KIND_MUNMAP, sizeof(struct mt_call)},
 		{MT_KIND_BRK, sizeof(struct mt_call)},

@@ -18,8 +18,8 @@ ENDED_BY = ["duration", "interrupt", "target_exit", "cut_off"]
 
 (
     FAULTS, MAJOR, MMAP, MUNMAP, BRK, MREMAP, MADVISE, MPROTECT, MLOCK, MLOCKALL, FORK, EXEC, EXIT,
-    SIGNAL, MAPPING,
-) = range(1, 16)
+    SIGNAL, MAPPING, COUNTED,
+) = range(1, 17)
 (
     SESSION, PROCESS, THREAD, SAMPLE, TICK, WATERMARK, LOSS, PROBE, END, BUILD_ID,
 ) = range(64, 74)
@@ -33,6 +33,7 @@ CALLS = {
 FAULT_WRITE, FAULT_EXEC, FAULT_KERNEL = 1 << 57, 1 << 58, 1 << 59
 FAULT_ADDRESS = (1 << 57) - 1
 EXIT_GROUP = 0x1
+COUNTED_MAJOR = 0x1
 THREAD_FINAL, THREAD_NO_FLT = 0x1, 0x2
 
 Record = collections.namedtuple("Record", "time_ns tgid tid size kind cpu flags data")
@@ -263,7 +264,7 @@ def take(processes, record, fault, order):
             thread = process.threads[record.tid] = process.threads.pop(old_tid)
     if fault:
         process.take_fault(record.tid, fault)
-    elif record.kind == MAJOR:
+    elif record.kind == MAJOR or record.kind == COUNTED and record.flags & COUNTED_MAJOR:
         thread.major_addr = struct.unpack_from(order + "Q", record.data, 24)[0]
     elif record.kind == SAMPLE:
         process.rss_bytes = struct.unpack_from(order + "Q", record.data, 24)[0]

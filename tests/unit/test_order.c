@@ -42,7 +42,7 @@ static int marks__take(void *ctx, const struct event *ev)
 	struct marks *marks = ctx;
 	uint64_t id = ev->kind == MT_KIND_FAULTS   ? ev->fault.addr
 		      : ev->kind == MT_KIND_SAMPLE ? ev->rss_bytes
-						   : ev->major_addr;
+						   : ev->counted.addr;
 
 	marks__add(marks, ev->time_ns, id);
 	return marks->nr == marks->stop_at ? -EPIPE : 0;

@@ -423,7 +423,7 @@ static void test_other_major(void **state)
 	forged__open(&forged)->major = 0;
 	check_refused(
 		&forged, -EPROTONOSUPPORT,
-		"it has version 0.0 of the format, and this memtrace reads 1: use an older one");
+		"it has version 0.1 of the format, and this memtrace reads 1: use an older one");
 }
 
 /* A longer header, kinds that are not known, records that have grown: read, and told apart. */

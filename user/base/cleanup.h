@@ -3,6 +3,7 @@
 #ifndef MEMTRACE_CLEANUP_H
 #define MEMTRACE_CLEANUP_H
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -41,8 +42,15 @@ static inline void cleanup__fclose(FILE **file)
 		fclose(*file);
 }
 
+static inline void cleanup__closedir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
 #define __free __cleanup(cleanup__free)
 #define __closefd __cleanup(cleanup__close)
 #define __fclose __cleanup(cleanup__fclose)
+#define __closedir __cleanup(cleanup__closedir)
 
 #endif

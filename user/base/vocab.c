@@ -26,6 +26,31 @@ const char *fault_access__name(enum fault_access access)
 	return names[access];
 }
 
+const char *fault_cause__name(enum fault_cause cause)
+{
+	static const char *const names[NR_CAUSES] = {
+		[CAUSE_ANON_ZERO] = "anon_zero",
+		[CAUSE_COW] = "cow",
+		[CAUSE_FILE_MINOR] = "file_minor",
+		[CAUSE_FILE_MAJOR] = "file_major",
+		[CAUSE_SWAP_IN] = "swap_in",
+		[CAUSE_SHMEM] = "shmem",
+		[CAUSE_STACK_GROWTH] = "stack_growth",
+		[CAUSE_HUGE] = "huge",
+		[CAUSE_NUMA_HINT] = "numa_hint",
+		[CAUSE_WRITE_NOTIFY] = "write_notify",
+		[CAUSE_PROTECTION] = "protection",
+		[CAUSE_MIGRATION] = "migration",
+		[CAUSE_RACED] = "raced",
+		[CAUSE_ANON_MERGED] = "anon_merged",
+		[CAUSE_FILE_MERGED] = "file_merged",
+		[CAUSE_SHMEM_MERGED] = "shmem_merged",
+		[CAUSE_UNKNOWN] = "unknown",
+	};
+
+	return names[cause];
+}
+
 const char *mem_call__name(enum mem_call call)
 {
 	static const char *const names[NR_CALLS] = {

@@ -22,6 +22,29 @@ enum region {
 
 enum fault_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC, NR_ACCESSES };
 
+/* Why a fault was taken; defined in memtrace(8), CAUSES. */
+enum fault_cause {
+	CAUSE_ANON_ZERO,
+	CAUSE_COW,
+	CAUSE_FILE_MINOR,
+	CAUSE_FILE_MAJOR,
+	CAUSE_SWAP_IN,
+	CAUSE_SHMEM,
+	CAUSE_STACK_GROWTH,
+	CAUSE_HUGE,
+	CAUSE_NUMA_HINT,
+	CAUSE_WRITE_NOTIFY,
+	CAUSE_PROTECTION,
+	CAUSE_MIGRATION,
+	CAUSE_RACED,
+	/* Where the probe cannot tell apart what could be meant: */
+	CAUSE_ANON_MERGED,
+	CAUSE_FILE_MERGED,
+	CAUSE_SHMEM_MERGED,
+	CAUSE_UNKNOWN,
+	NR_CAUSES,
+};
+
 /* The memory calls that are counted; the order is that of the tables. */
 enum mem_call {
 	CALL_BRK,
@@ -47,6 +70,7 @@ enum stack_hit_kind { HIT_MAIN_LIMIT, HIT_THREAD_GUARD };
 /* The words for these in JSON and tables ("text", "thread_stack", "read", "brk", …). */
 const char *region__name(enum region region);
 const char *fault_access__name(enum fault_access access);
+const char *fault_cause__name(enum fault_cause cause);
 const char *mem_call__name(enum mem_call call);
 const char *fault_pattern__name(enum fault_pattern pattern); /* "up", … ; PATTERN_NONE: "-" */
 const char *stack_hit_kind__name(enum stack_hit_kind kind);

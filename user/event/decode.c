@@ -21,9 +21,24 @@ struct kind {
 		offsetof(struct type, field), sizeof(((struct type *)0)->field)                    \
 	}
 
+#define LATENCY_MASK ((1ULL << MT_LATENCY_BITS) - 1)
+
+static size_t fault__size(const struct mt_record *record)
+{
+	return record->kind == MT_KIND_TIMED_FAULTS ? sizeof(struct mt_timed_fault)
+						    : sizeof(struct mt_fault);
+}
+
+static bool record__has_faults(const struct mt_record *record)
+{
+	return record->kind == MT_KIND_FAULTS || record->kind == MT_KIND_TIMED_FAULTS;
+}
+
+/* A timed one begins as the other does. */
 static const struct mt_fault *faults__at(const struct mt_record *record, unsigned int i)
 {
-	return (const struct mt_fault *)((const struct mt_faults *)record + 1) + i;
+	return (const struct mt_fault *)((const char *)record + sizeof(struct mt_faults) +
+					 i * fault__size(record));
 }
 
 static void decode_fault(const struct mt_record *record, unsigned int i, struct event *ev)
@@ -38,16 +53,53 @@ static void decode_fault(const struct mt_record *record, unsigned int i, struct 
 		.access = bits & MT_FAULT_EXEC	  ? ACCESS_EXEC
 			  : bits & MT_FAULT_WRITE ? ACCESS_WRITE
 						  : ACCESS_READ,
+		.access_known = true,
 		.kernel = bits & MT_FAULT_KERNEL,
 		.protection = bits & MT_FAULT_PROT,
+		.entry = (enum mt_entry)(bits >> MT_FAULT_ENTRY_SHIFT),
+		.moved = !i && record->flags & MT_FAULTS_MOVED,
 		.lost_on_cpu = ((const struct mt_faults *)record)->lost,
 	};
+}
+
+static void decode_timed_fault(const struct mt_record *record, unsigned int i, struct event *ev)
+{
+	uint64_t outcome = ((const struct mt_timed_fault *)faults__at(record, i))->latency_outcome;
+
+	decode_fault(record, i, ev);
+	ev->kind = MT_KIND_FAULTS;
+	ev->fault.access_known = !(outcome & MT_OUTCOME_NO_ACCESS);
+	ev->fault.ended = true;
+	ev->fault.major = outcome & MT_OUTCOME_MAJOR;
+	ev->fault.timed = outcome & MT_OUTCOME_TIMED;
+	ev->fault.latency_ns = outcome & LATENCY_MASK;
+	ev->fault.huge_bytes = outcome & MT_OUTCOME_HUGE_PUD   ? 1ULL << 30
+			       : outcome & MT_OUTCOME_HUGE_PMD ? 2ULL << 20
+							       : 0;
 }
 
 static void decode_major(const struct mt_record *record, unsigned int i, struct event *ev)
 {
 	(void)i;
-	ev->major_addr = ((const struct mt_major *)record)->addr;
+	ev->kind = MT_KIND_COUNTED;
+	ev->counted = (struct event_counted){
+		.addr = ((const struct mt_major *)record)->addr,
+		.major = true,
+		.weight = 1,
+	};
+}
+
+static void decode_counted(const struct mt_record *record, unsigned int i, struct event *ev)
+{
+	const struct mt_counted *rec = (const struct mt_counted *)record;
+
+	(void)i;
+	ev->counted = (struct event_counted){
+		.addr = rec->addr,
+		.major = record->flags & MT_COUNTED_MAJOR,
+		.ip = rec->ip,
+		.weight = rec->weight,
+	};
 }
 
 static enum mem_call call__of_kind(uint16_t kind)
@@ -212,6 +264,9 @@ static const struct kind kinds[] = {
 			    STRING(mt_probe, misses)},
 			   decode_whole},
 	[MT_KIND_END] = {sizeof(struct mt_end), {}, decode_end},
+	[MT_KIND_COUNTED] = {sizeof(struct mt_counted), {}, decode_counted},
+	[MT_KIND_HUGE] = {sizeof(struct mt_huge), {}, decode_whole},
+	[MT_KIND_TIMED_FAULTS] = {sizeof(struct mt_faults), {}, decode_timed_fault},
 	[MT_KIND_BUILD_ID] = {sizeof(struct mt_build_id),
 			      {STRING(mt_build_id, name)},
 			      decode_whole},
@@ -238,12 +293,11 @@ static bool strings__end(const struct mt_record *record, const struct kind *kind
 /* What a minimum size cannot say: parts whose presence the record itself announces. */
 static bool parts__fit(const struct mt_record *record)
 {
-	if (record->kind == MT_KIND_FAULTS) {
+	if (record__has_faults(record)) {
 		uint32_t nr = ((const struct mt_faults *)record)->nr;
 
 		return nr >= 1 && nr <= MT_BATCH_FAULTS &&
-		       record->size_bytes ==
-			       sizeof(struct mt_faults) + nr * sizeof(struct mt_fault);
+		       record->size_bytes == sizeof(struct mt_faults) + nr * fault__size(record);
 	}
 	if (record->kind == MT_KIND_MMAP && record->flags & MT_CALL_FILE) {
 		const struct mt_mmap_file *mmap_file = (const struct mt_mmap_file *)record;
@@ -280,12 +334,12 @@ int record__check(const void *data, size_t size)
 
 unsigned int record__events(const struct mt_record *record)
 {
-	return record->kind == MT_KIND_FAULTS ? ((const struct mt_faults *)record)->nr : 1;
+	return record__has_faults(record) ? ((const struct mt_faults *)record)->nr : 1;
 }
 
 uint64_t record__time(const struct mt_record *record, unsigned int i)
 {
-	return record->kind == MT_KIND_FAULTS ? faults__at(record, i)->time_ns : record->time_ns;
+	return record__has_faults(record) ? faults__at(record, i)->time_ns : record->time_ns;
 }
 
 void record__decode(const struct mt_record *record, unsigned int i, struct event *ev)

@@ -25,9 +25,26 @@ struct event_fault {
 	uint64_t addr;
 	struct flt flt; /* before the fault was handled */
 	enum fault_access access;
+	bool access_known;
 	bool kernel;
 	bool protection;
+	enum mt_entry entry;
+	bool moved; /* what the thread's last fault mapped was not looked at (struct mt_huge) */
+	/* Of one that comes with its end: time_ns is that of the end, outcome is all known. */
+	bool ended;
+	bool major;
+	bool timed;
+	uint64_t latency_ns;
+	uint64_t huge_bytes;  /* it mapped a huge page of this size; 0: it did not */
 	uint32_t lost_on_cpu; /* faults that the ring buffer had no room for on this CPU, so far */
+};
+
+/* The fault of this thread at addr that began last has ended, and was counted. */
+struct event_counted {
+	uint64_t addr;
+	bool major;
+	uint64_t ip;	 /* 0: not known */
+	uint32_t weight; /* see struct mt_counted */
 };
 
 /* A memory system call at its end. Which fields mean something depends on the call. */
@@ -63,7 +80,9 @@ struct event_mapping {
 	const char *name;
 };
 
-/* flags are the record's (MT_*); strings are borrowed from the record and NUL-terminated. */
+/*
+ * A timed fault has the kind MT_KIND_FAULTS, MT_KIND_MAJOR is MT_KIND_COUNTED. flags are the
+ * record's (MT_*); strings are borrowed from the record and NUL-terminated. */
 struct event {
 	enum mt_kind kind;
 	uint64_t time_ns;
@@ -75,7 +94,8 @@ struct event {
 		struct event_fault fault;
 		struct event_call call;
 		struct event_mapping mapping;
-		uint64_t major_addr;
+		struct event_counted counted;
+		const struct mt_huge *huge;
 		const struct mt_fork *fork;
 		const struct mt_exec *exec;
 		const struct mt_exit *exit;

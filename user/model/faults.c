@@ -19,8 +19,9 @@ static void runs__close(struct process *proc, const struct thread *thread)
 			thread->run_length;
 }
 
-void faults__fold(struct process *proc, const struct thread *thread)
+void faults__fold(struct process *proc, struct thread *thread)
 {
+	faults__close(proc, thread);
 	proc->faults.folded_minor += thread->minor;
 	proc->faults.folded_major += thread->major;
 	proc->check.unexplained += thread->undecided;
@@ -53,6 +54,7 @@ static void pending__account(struct process *proc, struct thread *thread,
 	*(fault->kernel ? &faults->kernel : &faults->user) += by;
 	faults->by_region[fault->region] += by;
 	faults->by_access[fault->access] += by;
+	faults->by_cause[fault->cause] += by;
 	fault->place->faults += by;
 	if (major)
 		fault->place->major += by;
@@ -77,7 +79,21 @@ static void pending__become_major(struct process *proc, struct thread *thread)
 	if (miss)
 		miss->major = true;
 	pending__account(proc, thread, fault, false, -1);
+	fault->major = true;
+	fault->cause = fault__cause(&fault->facts, true);
 	pending__account(proc, thread, fault, true, 1);
+}
+
+/* Its facts have changed. */
+static void pending__find_cause(struct process *proc, struct pending *fault)
+{
+	struct miss *miss = miss__of(proc, fault);
+
+	if (miss)
+		miss->facts = fault->facts;
+	proc->faults.by_cause[fault->cause]--;
+	fault->cause = fault__cause(&fault->facts, fault->major);
+	proc->faults.by_cause[fault->cause]++;
 }
 
 static void pending__revoke(struct process *proc, struct thread *thread)
@@ -88,6 +104,7 @@ static void pending__revoke(struct process *proc, struct thread *thread)
 	if (miss)
 		*miss = proc->misses.items[--proc->misses.nr];
 	pending__account(proc, thread, fault, false, -1);
+	fault->counted = false;
 	if (fault->fresh)
 		fault->place->pages_touched--;
 	if (fault->slice)
@@ -96,11 +113,38 @@ static void pending__revoke(struct process *proc, struct thread *thread)
 	stack__take_back_growth(proc, fault->addr);
 }
 
-void faults__take_major(struct thread *thread, uint64_t addr)
+static bool pending__is_at(const struct pending *fault, uint64_t addr)
 {
-	/* A major fault without an exception (get_user_pages) is told by the counters alone. */
-	if (thread->pending.open && (thread->pending.addr ^ addr) < 1ULL << PAGE_SHIFT)
-		thread->pending.major = true;
+	return fault->counted && (fault->addr ^ addr) < 1ULL << PAGE_SHIFT;
+}
+
+void faults__take_counted(struct thread *thread, const struct event *ev)
+{
+	struct pending *fault = &thread->pending;
+
+	/* A fault without an exception (get_user_pages) is told by the counters alone. */
+	if (!pending__is_at(fault, ev->counted.addr))
+		return;
+	if (fault->open && ev->counted.major)
+		fault->major = true;
+	if (fault->timed || !fault->begin_ns || ev->time_ns < fault->begin_ns)
+		return;
+	fault->timed = true;
+	fault->latency_ns = ev->time_ns - fault->begin_ns;
+	fault->weight = ev->counted.weight;
+	fault->ip = ev->counted.ip;
+}
+
+void faults__take_huge(struct process *proc, struct thread *thread, const struct mt_huge *huge)
+{
+	struct pending *fault = &thread->pending;
+
+	if (!pending__is_at(fault, huge->addr) || fault->facts.huge != HUGE_OPEN ||
+	    !huge->size_bytes)
+		return;
+	fault->facts.huge = HUGE_YES;
+	pending__find_cause(proc, fault);
+	proc->faults.huge_bytes += huge->size_bytes;
 }
 
 static void pending__settle(struct process *proc, struct thread *thread, uint32_t *min,
@@ -112,6 +156,7 @@ static void pending__settle(struct process *proc, struct thread *thread, uint32_
 		pending__become_major(proc, thread);
 		--*maj;
 	} else if (*min) {
+		thread->pending.major = false;
 		--*min;
 	} else {
 		pending__revoke(proc, thread);
@@ -157,13 +202,67 @@ void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
 	thread->undecided = 0;
 }
 
-static struct place *faults__place(struct process *proc, uint64_t addr)
+/* What slow faults are listed with. */
+static struct name *name__at(struct process *proc, uint64_t addr, uint64_t *offset)
+{
+	const struct vma *vma = mirror__find(&proc->mirror, addr);
+
+	*offset = !vma ? 0 : addr - vma->start + (vma->name ? vma->offset : 0);
+	return vma ? vma->name : NULL;
+}
+
+static int pending__note_slow(struct process *proc, const struct thread *thread)
+{
+	const struct pending *fault = &thread->pending;
+	struct slow_fault slow = {
+		.begin_ns = fault->begin_ns,
+		.latency_ns = fault->latency_ns,
+		.tid = thread->tid,
+		.cause = fault->cause,
+		.region = fault->region,
+		.addr = fault->addr,
+		.ip = fault->ip,
+	};
+
+	slow.name = name__at(proc, fault->addr, &slow.offset);
+	slow.ip_name = name__at(proc, fault->ip, &slow.ip_offset);
+	return latency__note_slow(&proc->faults.latency, proc->usage, &slow);
+}
+
+int faults__close(struct process *proc, struct thread *thread)
+{
+	struct pending *fault = &thread->pending;
+	struct latency *latency = &proc->faults.latency;
+	int err = 0;
+
+	if (!fault->timed || !fault->counted || fault->open)
+		return 0;
+	fault->timed = false;
+	if (fault->weight && !proc->forgets)
+		err = latency__note(latency, proc->usage, fault->cause, fault->region,
+				    fault->latency_ns, fault->weight);
+	if (!err && latency->slow_ns && fault->latency_ns >= latency->slow_ns)
+		err = pending__note_slow(proc, thread);
+	return err;
+}
+
+int faults__close_all(struct process *proc)
+{
+	struct thread *thread, *next;
+	int err = 0;
+
+	usage__step(proc->usage, HASH_COUNT(proc->threads));
+	HASH_ITER (hh, proc->threads, thread, next)
+		err = faults__close(proc, thread) ?: err;
+	return err;
+}
+
+static struct vma *faults__vma(struct process *proc, uint64_t addr, bool *grew)
 {
 	struct vma *vma = mirror__find(&proc->mirror, addr);
 
-	if (!vma && stack__grow(proc, addr))
-		vma = mirror__find(&proc->mirror, addr);
-	return vma ? place__of_vma(proc, vma) : NULL;
+	*grew = !vma && stack__grow(proc, addr);
+	return *grew ? mirror__find(&proc->mirror, addr) : vma;
 }
 
 #define MISSES_BYTES (MAX_MISSES * sizeof(struct miss))
@@ -184,53 +283,94 @@ static void faults__note_miss(struct process *proc, struct thread *thread)
 		.id = fault->miss_id,
 		.addr = fault->addr,
 		.tid = thread->tid,
+		.facts = fault->facts,
 		.fresh = fault->fresh,
 		.kernel = fault->kernel,
 	};
 }
 
-int faults__take(struct process *proc, struct thread *thread, const struct event_fault *fault,
-		 uint64_t *lost)
+/* The thread's last fault before this one: all that will be known of it is known. */
+static int faults__end_last(struct process *proc, struct thread *thread,
+			    const struct event_fault *fault, uint64_t *lost)
 {
-	struct place *place = faults__place(proc, fault->addr);
-	struct pending *pending = &thread->pending;
-	bool missed = !place;
+	struct pending *last = &thread->pending;
 
 	faults__settle(proc, thread, fault->flt, fault->kernel ? FLT_UNDECIDED : FLT_UNCAUSED,
 		       lost);
-	if (missed)
-		place = place__other(proc);
-	if (!place)
-		return -ENOMEM;
-	*pending = (struct pending){
+	if (last->counted && last->facts.huge == HUGE_OPEN && !fault->moved) {
+		last->facts.huge = HUGE_NO;
+		pending__find_cause(proc, last);
+	}
+	return faults__close(proc, thread);
+}
+
+static struct pending pending__of(struct process *proc, const struct event *ev, struct place *place,
+				  const struct fault_facts *facts)
+{
+	const struct event_fault *fault = &ev->fault;
+
+	return (struct pending){
 		.open = true,
+		.counted = true,
+		.major = fault->ended && fault->major,
 		.kernel = fault->kernel,
 		.access = fault->access,
 		.region = place->region,
+		.facts = *facts,
+		.cause = fault__cause(facts, false),
 		.addr = fault->addr,
+		.begin_ns = ev->time_ns - fault->latency_ns,
+		.latency_ns = fault->latency_ns,
+		.weight = 1,
+		.timed = fault->ended && fault->timed,
 		.place = place,
 		.point = timeline__open_point(proc),
 	};
+}
+
+int faults__take(struct process *proc, struct thread *thread, const struct event *ev,
+		 uint64_t *lost)
+{
+	const struct event_fault *fault = &ev->fault;
+	struct pending *pending = &thread->pending;
+	struct fault_facts facts;
+	struct place *place;
+	struct vma *vma;
+	bool grew;
+	int err = faults__end_last(proc, thread, fault, lost);
+
+	if (err)
+		return err;
+	vma = faults__vma(proc, fault->addr, &grew);
+	facts = fault__facts(&proc->mirror, vma, fault);
+	facts.grew = grew;
+	place = vma ? place__of_vma(proc, vma) : place__other(proc);
+	if (!place)
+		return -ENOMEM;
+	*pending = pending__of(proc, ev, place, &facts);
 	if (!proc->forgets)
 		pending->slice = pages__fault(&proc->faults.pages, fault->addr, &pending->fresh);
 	if (!pending->slice && !proc->forgets) {
-		pending->open = false;
+		pending->open = pending->counted = false;
 		return -ENOMEM;
 	}
 	place->pages_touched += pending->fresh;
 	place__note_step(place, fault->addr >> PAGE_SHIFT);
 	runs__note(proc, thread, fault->addr >> PAGE_SHIFT);
 	pending__account(proc, thread, pending, false, 1);
+	proc->faults.huge_bytes += facts.huge == HUGE_YES ? fault->huge_bytes : 0;
 	proc->check.observed++;
-	if (missed)
+	if (!vma)
 		faults__note_miss(proc, thread);
 	return 0;
 }
 
 /* Move a fault that was counted as "other" to the place that it belongs to. */
-static void miss__resolve(struct process *proc, const struct miss *miss, struct place *place)
+static void miss__resolve(struct process *proc, struct miss *miss, const struct vma *vma,
+			  struct place *place)
 {
 	struct place *other = place__other(proc);
+	enum fault_cause cause = fault__cause(&miss->facts, miss->major);
 	struct thread *thread;
 
 	if (!other || other == place)
@@ -243,10 +383,16 @@ static void miss__resolve(struct process *proc, const struct miss *miss, struct 
 	place->major += miss->major;
 	other->pages_touched -= miss->fresh;
 	place->pages_touched += miss->fresh;
+	miss->facts.backing = vma__backing(vma);
+	proc->faults.by_cause[cause]--;
+	cause = fault__cause(&miss->facts, miss->major);
+	proc->faults.by_cause[cause]++;
 	HASH_FIND(hh, proc->threads, &miss->tid, sizeof(miss->tid), thread);
 	if (thread && thread->pending.miss_id == miss->id) {
 		thread->pending.place = place;
 		thread->pending.region = place->region;
+		thread->pending.facts = miss->facts;
+		thread->pending.cause = cause;
 	}
 }
 
@@ -262,7 +408,7 @@ void faults__resolve_misses(struct process *proc)
 		struct place *place = vma ? place__of_vma(proc, vma) : NULL;
 
 		if (place)
-			miss__resolve(proc, &miss, place);
+			miss__resolve(proc, &miss, vma, place);
 		else
 			proc->misses.items[left++] = miss;
 	}

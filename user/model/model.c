@@ -86,6 +86,7 @@ static struct process *model__begin(struct model *model, uint32_t pid)
 	if (!proc)
 		return NULL;
 	proc->forgets = model->forgets_ended;
+	proc->faults.latency.slow_ns = model->slow_ns;
 	slot = usage__push(&model->usage, &model->current);
 	if (!slot) {
 		process__free(proc);
@@ -176,18 +177,26 @@ static int take_fault(struct model *model, const struct event *ev)
 
 	if (!err)
 		err = model__note_lost(model, ev->cpu, ev->fault.lost_on_cpu);
-	return err
-		       ?: faults__take(subject.proc, subject.thread, &ev->fault,
-				       &model->lost_unexplained);
+	return err ?: faults__take(subject.proc, subject.thread, ev, &model->lost_unexplained);
 }
 
-static int take_major(struct model *model, const struct event *ev)
+static int take_counted(struct model *model, const struct event *ev)
 {
 	struct subject subject;
 	int err = model__subject(model, ev, &subject);
 
 	if (!err)
-		faults__take_major(subject.thread, ev->major_addr);
+		faults__take_counted(subject.thread, ev);
+	return err;
+}
+
+static int take_huge(struct model *model, const struct event *ev)
+{
+	struct subject subject;
+	int err = model__subject(model, ev, &subject);
+
+	if (!err)
+		faults__take_huge(subject.proc, subject.thread, ev->huge);
 	return err;
 }
 
@@ -352,6 +361,12 @@ static int take_exit(struct model *model, const struct event *ev)
 	return 0;
 }
 
+/* si_code of a fault; SI_KERNEL, 128, is of exceptions without an address. */
+static bool signal__is_of_fault(const struct mt_signal *signal)
+{
+	return signal->code > 0 && signal->code < 128;
+}
+
 static int take_signal(struct model *model, const struct event *ev)
 {
 	struct subject subject;
@@ -360,6 +375,7 @@ static int take_signal(struct model *model, const struct event *ev)
 	if (err)
 		return err;
 	memcpy(subject.thread->comm, ev->signal->comm, sizeof(subject.thread->comm));
+	subject.proc->faults.invalid += signal__is_of_fault(ev->signal);
 	faults__settle(subject.proc, subject.thread, flt__of(&ev->signal->flt), FLT_UNCAUSED,
 		       &model->lost_unexplained);
 	return stack__take_signal(subject.proc, ev);
@@ -506,7 +522,7 @@ static int take_end(struct model *model, const struct event *ev)
 
 /* One line for each kind of event. */
 static int (*const takers[])(struct model *model, const struct event *ev) = {
-	[MT_KIND_FAULTS] = take_fault,	  [MT_KIND_MAJOR] = take_major,
+	[MT_KIND_FAULTS] = take_fault,	  [MT_KIND_COUNTED] = take_counted,
 	[MT_KIND_MMAP] = take_call,	  [MT_KIND_MUNMAP] = take_call,
 	[MT_KIND_BRK] = take_call,	  [MT_KIND_MREMAP] = take_call,
 	[MT_KIND_MADVISE] = take_call,	  [MT_KIND_MPROTECT] = take_call,
@@ -517,7 +533,7 @@ static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_PROCESS] = take_process, [MT_KIND_THREAD] = take_thread,
 	[MT_KIND_SAMPLE] = take_sample,	  [MT_KIND_TICK] = take_tick,
 	[MT_KIND_LOSS] = take_losses,	  [MT_KIND_PROBE] = take_probe,
-	[MT_KIND_END] = take_end,
+	[MT_KIND_END] = take_end,	  [MT_KIND_HUGE] = take_huge,
 };
 
 static bool model__is_too_costly(const struct model *model)

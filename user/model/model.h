@@ -40,6 +40,7 @@ struct model {
 	 * of those that live what only a report needs: it takes what is alive takes, however long.
 	 */
 	bool forgets_ended;
+	uint64_t slow_ns; /* list faults that took longer one by one; 0: none */
 	struct names *names;
 	struct process *by_pid; /* the process that has the pid now */
 	struct process *first;	/* all, in the order of appearance */

@@ -72,6 +72,7 @@ void process__free(struct process *proc)
 	timeline__release(proc);
 	heap__release(proc);
 	faults__release_misses(proc);
+	latency__release(&proc->faults.latency, proc->usage);
 	usage__free_array(proc->usage, &proc->stack.hits);
 	free(proc->exe);
 	usage__sub(proc->usage, PROCESS_BYTES);

@@ -10,6 +10,8 @@
 #include "base/hash.h"
 #include "base/vocab.h"
 #include "event/event.h"
+#include "model/cause.h"
+#include "model/latency.h"
 #include "model/mirror.h"
 #include "model/pages.h"
 #include "model/usage.h"
@@ -44,15 +46,26 @@ struct place {
 	UT_hash_handle hh;
 };
 
-/* An exception that has been counted as a minor fault, and whose end is not known yet. */
+/*
+ * A thread's last exception. It has been counted as a minor fault; while it is open, the kernel's
+ * counters have not said how it ended. What it mapped, and how long it took, may be told later.
+ */
 struct pending {
 	bool open;
-	bool major; /* the kernel has said so */
-	bool fresh; /* the page had not faulted before */
+	bool counted; /* it is among the process's faults */
+	bool major;   /* the kernel has said so */
+	bool fresh;   /* the page had not faulted before */
 	bool kernel;
 	enum fault_access access;
 	enum region region;
+	struct fault_facts facts;
+	enum fault_cause cause; /* that it is counted under */
 	uint64_t addr;
+	uint64_t begin_ns;   /* 0: not known */
+	uint64_t latency_ns; /* if weight is not 0 */
+	uint32_t weight;     /* so many faults the latency stands for; 0: for none */
+	bool timed;
+	uint64_t ip;	  /* 0: not known */
 	uint64_t miss_id; /* 0: it is not among the misses */
 	struct place *place;
 	struct slice *slice; /* NULL: pages are not noted */
@@ -103,6 +116,10 @@ struct faults {
 	uint64_t kernel;
 	uint64_t by_region[NR_REGIONS];
 	uint64_t by_access[NR_ACCESSES];
+	uint64_t by_cause[NR_CAUSES];
+	uint64_t huge_bytes; /* that the faults of CAUSE_HUGE have mapped */
+	uint64_t invalid;    /* bad accesses that ended in SIGSEGV or SIGBUS; not counted above */
+	struct latency latency;
 	uint64_t runs_log2[32];
 	struct place *places;
 	size_t fold_places_at; /* so many */
@@ -117,6 +134,7 @@ struct miss {
 	uint64_t id;
 	uint64_t addr;
 	uint32_t tid; /* the thread whose last fault it may be still */
+	struct fault_facts facts;
 	bool major;
 	bool fresh;
 	bool kernel;
@@ -280,14 +298,20 @@ enum flt_cause {
 };
 
 /* A page-fault exception. 0 or -ENOMEM. */
-int faults__take(struct process *proc, struct thread *thread, const struct event_fault *fault,
+int faults__take(struct process *proc, struct thread *thread, const struct event *ev,
 		 uint64_t *lost);
-void faults__take_major(struct thread *thread, uint64_t addr);
+/* The end of the thread's last fault, and what it mapped. */
+void faults__take_counted(struct thread *thread, const struct event *ev);
+void faults__take_huge(struct process *proc, struct thread *thread, const struct mt_huge *huge);
+/* No more is to come of the thread's last fault. 0 or -ENOMEM. */
+int faults__close(struct process *proc, struct thread *thread);
+/* Of all its threads. */
+int faults__close_all(struct process *proc);
 /* The counters as another record of the thread saw them; *lost: lost faults not yet explained. */
 void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
 		    enum flt_cause cause, uint64_t *lost);
 /* The thread is no longer kept: what it had begun counts for the process. */
-void faults__fold(struct process *proc, const struct thread *thread);
+void faults__fold(struct process *proc, struct thread *thread);
 /* Look up again what the mirror did not know. */
 void faults__resolve_misses(struct process *proc);
 /* An exec: addresses of the old program mean nothing in the new. */

@@ -123,7 +123,8 @@ static int build_losses(const struct model *model, uint64_t undecodable, struct 
 	report->loss.delivered = model->losses.delivered;
 	report->loss.fault_weight_max = 1;
 	for (size_t i = 0; i < model->probes.nr; i++)
-		if (model->probes.items[i].weight > report->loss.fault_weight_max)
+		if (!strcmp(model->probes.items[i].fact, "page faults") &&
+		    model->probes.items[i].weight > report->loss.fault_weight_max)
 			report->loss.fault_weight_max = model->probes.items[i].weight;
 	report->loss.records = report__lost(model, undecodable);
 	for (unsigned int i = 0; i < MT_LOSS_NR; i++) {

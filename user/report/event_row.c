@@ -108,7 +108,7 @@ static void fill_fault(const struct filling *f)
 
 static void fill_major(const struct filling *f)
 {
-	fill_access(f, f->ev->major_addr);
+	fill_access(f, f->ev->counted.addr);
 }
 
 static void fill_result(const struct filling *f, bool is_address)
@@ -392,7 +392,7 @@ static const struct {
 	void (*fill)(const struct filling *f);
 } kinds[] = {
 	[MT_KIND_FAULTS] = {"fault", fill_fault},
-	[MT_KIND_MAJOR] = {"major", fill_major},
+	[MT_KIND_COUNTED] = {"major", fill_major},
 	[MT_KIND_MMAP] = {"mmap", fill_mmap},
 	[MT_KIND_MUNMAP] = {"munmap", fill_range},
 	[MT_KIND_BRK] = {"brk", fill_brk},

@@ -43,8 +43,9 @@ int live__on_record(void *ctx, void *data, size_t size)
 
 	live__note_life(live, record);
 	live->epoch_bytes += size;
-	live->nr_delivered +=
-		record->kind == MT_KIND_FAULTS ? ((const struct mt_faults *)record)->nr : 1;
+	live->nr_delivered += record->kind == MT_KIND_FAULTS || record->kind == MT_KIND_TIMED_FAULTS
+				      ? ((const struct mt_faults *)record)->nr
+				      : 1;
 	live__emit(live, record, size);
 	if (record->kind == MT_KIND_EXEC && !(record->flags & MT_EXEC_MAPPED))
 		procfs__mappings(record->tgid, record->time_ns, live__emit_proc, live);

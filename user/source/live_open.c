@@ -17,6 +17,7 @@
 #include "memtrace/control.h"
 #include "memtrace.skel.h"
 #include "source/live.h"
+#include "source/pagetable.h"
 #include "source/privilege.h"
 #include "source/procfs.h"
 
@@ -95,7 +96,11 @@ static int live__load(struct live *live, struct error *error)
 		.wakeup_bytes = WAKEUP_BYTES,
 	};
 	err = memtrace_bpf__load(live->skel);
-	return err ? load__explain(err, error) : 0;
+	if (err)
+		return load__explain(err, error);
+	if (!pagetable__enable(live->skel))
+		probe__choose_without_tables(&live->choice);
+	return 0;
 }
 
 /* The ring's first page has the reader's position, the second the writers'. */
@@ -153,7 +158,7 @@ static int live__emit_session(struct live *live, uint64_t time_ns)
 static void live__emit_probe(struct live *live, uint64_t time_ns, const struct probe *probe,
 			     bool absent)
 {
-	struct mt_probe rec = {.weight = 1};
+	struct mt_probe rec = {.weight = probe->weight ?: 1};
 
 	record__start(&rec.hdr, MT_KIND_PROBE, sizeof(rec), time_ns);
 	snprintf(rec.fact, sizeof(rec.fact), "%s", probe->fact);
@@ -191,6 +196,8 @@ static int live__enable(struct live *live, uint32_t pid, uint64_t time_ns, struc
 
 static int live__start(struct live *live, struct error *error)
 {
+	const struct probe_targets targets = {
+		.pids = live->pids, .nr_pids = live->config.nr_pids, .all = live->config.all};
 	uint64_t now = clock__now_ns();
 	int err;
 
@@ -201,7 +208,7 @@ static int live__start(struct live *live, struct error *error)
 		live__emit_probe(live, now, live->choice.chosen[i], false);
 	for (size_t i = 0; i < live->choice.nr_absent; i++)
 		live__emit_probe(live, now, live->choice.absent[i], true);
-	err = probe__attach(&live->choice, live->skel->obj, &live->links, error);
+	err = probe__attach(&live->choice, &targets, live->skel->obj, &live->links, error);
 	for (size_t i = 0; !err && i < live->config.nr_pids; i++)
 		err = live__enable(live, live->pids[i], now, error);
 	if (!err && live->fn_err)

@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "source/probe.h"
+#include "source/procfs.h"
 
 static const struct probe probes[] = {
 	{
@@ -30,8 +31,35 @@ static const struct probe probes[] = {
 		.fact = "major faults",
 		.via = "perf software event page-faults-maj, with task->maj_flt",
 		.misses = "",
-		.how = PROBE_MAJOR,
+		.how = PROBE_PERF,
+		.event = PERF_COUNT_SW_PAGE_FAULTS_MAJ,
 		.programs = {{"page_fault_major", NULL}},
+	},
+	{
+		.fact = "fault causes",
+		.via = "page tables, when a fault begins and at the next of its thread",
+		.misses = "whether a thread's last fault, or its last before another one faults on "
+			  "the CPU, mapped a huge page (anon_merged, file_merged, shmem_merged)",
+		.how = PROBE_TABLES,
+	},
+	{
+		.fact = "fault causes",
+		.via = "mappings and error codes",
+		.misses = "what a page table tells: anon_merged, file_merged and shmem_merged are "
+			  "several causes each",
+		.how = PROBE_NONE,
+	},
+	{
+		.fact = "fault latency",
+		.via = "exception to perf software event page-faults-min, one of 17, and -maj, "
+		       "each",
+		.misses = "",
+		.how = PROBE_PERF,
+		.event = PERF_COUNT_SW_PAGE_FAULTS_MIN,
+		/* A prime, so that programs that repeat themselves do not show one part only. */
+		.weight = 17,
+		.by_task = true,
+		.programs = {{"page_fault_minor", NULL}},
 	},
 	{
 		.fact = "processes and threads",
@@ -99,6 +127,13 @@ static bool probe__offered(const struct probe *probe, const struct btf *vmlinux)
 	return probe->how != PROBE_TP_BTF || tp_btf__offered(probe, vmlinux);
 }
 
+void probe__choose_without_tables(struct probe_choice *choice)
+{
+	for (size_t i = 0; i < choice->nr; i++)
+		if (choice->chosen[i]->how == PROBE_TABLES)
+			choice->chosen[i]++;
+}
+
 int probe__choose(struct probe_choice *choice, struct error *error)
 {
 	struct btf *vmlinux = btf__load_vmlinux_btf();
@@ -158,12 +193,12 @@ static int links__add(struct probe_links *links, struct bpf_link *link)
 
 /* The link owns the perf event from here on. */
 static int links__add_perf_event(struct probe_links *links, struct bpf_program *program,
-				 struct perf_event_attr *attr, int cpu)
+				 struct perf_event_attr *attr, pid_t tid, int cpu)
 {
 	struct bpf_link *link;
 	int fd;
 
-	fd = syscall(SYS_perf_event_open, attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	fd = syscall(SYS_perf_event_open, attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	link = bpf_program__attach_perf_event(program, fd);
@@ -176,18 +211,13 @@ static int links__add_perf_event(struct probe_links *links, struct bpf_program *
 	return links__add(links, link);
 }
 
-static int major__attach(struct bpf_program *program, struct probe_links *links)
+static int perf__attach_cpus(struct perf_event_attr *attr, struct bpf_program *program,
+			     struct probe_links *links)
 {
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attr),
-		.config = PERF_COUNT_SW_PAGE_FAULTS_MAJ,
-		.sample_period = 1,
-	};
 	int nr_cpus = libbpf_num_possible_cpus();
 
 	for (int cpu = 0; cpu < nr_cpus; cpu++) {
-		int err = links__add_perf_event(links, program, &attr, cpu);
+		int err = links__add_perf_event(links, program, attr, -1, cpu);
 
 		/* -ENODEV: that CPU is offline. */
 		if (err && err != -ENODEV)
@@ -196,22 +226,65 @@ static int major__attach(struct bpf_program *program, struct probe_links *links)
 	return nr_cpus < 0 ? nr_cpus : 0;
 }
 
+struct perf_attachment {
+	struct perf_event_attr *attr;
+	struct bpf_program *program;
+	struct probe_links *links;
+};
+
+static int perf__attach_thread(void *ctx, uint32_t tid)
+{
+	const struct perf_attachment *to = ctx;
+	int err = links__add_perf_event(to->links, to->program, to->attr, (pid_t)tid, -1);
+
+	return err == -ESRCH ? 0 : err; /* it has ended */
+}
+
+static int perf__attach(const struct probe *probe, const struct probe_targets *targets,
+			struct bpf_program *program, struct probe_links *links)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = probe->event,
+		.sample_period = probe->weight ?: 1,
+	};
+	struct perf_attachment attachment = {&attr, program, links};
+	int err = 0;
+
+	/* An event on a CPU costs every process on it some 20 ns a fault. */
+	if (!probe->by_task || targets->all)
+		return perf__attach_cpus(&attr, program, links);
+	/*
+	 * Threads and children that are started from now on have it, too. Of a thread that is being
+	 * started just now it may be missed: then none of its faults is sampled.
+	 */
+	attr.inherit = 1;
+	for (size_t i = 0; i < targets->nr_pids && !err; i++)
+		err = procfs__each_thread(targets->pids[i], perf__attach_thread, &attachment);
+	return err == -ESRCH ? 0 : err;
+}
+
 static int program__attach(const struct probe *probe, const struct probe_program *p,
-			   struct bpf_object *object, struct probe_links *links)
+			   const struct probe_targets *targets, struct bpf_object *object,
+			   struct probe_links *links)
 {
 	struct bpf_program *program = bpf_object__find_program_by_name(object, p->program);
 
 	switch (probe->how) {
 	case PROBE_TP_BTF:
 		return links__add(links, bpf_program__attach(program));
-	case PROBE_MAJOR:
-		return major__attach(program, links);
+	case PROBE_PERF:
+		return perf__attach(probe, targets, program, links);
+	case PROBE_TABLES:
+	case PROBE_NONE:
+		break;
 	}
 	return -EINVAL;
 }
 
-int probe__attach(const struct probe_choice *choice, struct bpf_object *object,
-		  struct probe_links *links, struct error *error)
+int probe__attach(const struct probe_choice *choice, const struct probe_targets *targets,
+		  struct bpf_object *object, struct probe_links *links, struct error *error)
 {
 	/* The faults last: all that explains them is in place before the first. */
 	for (size_t i = choice->nr; i-- > 0;) {
@@ -219,7 +292,7 @@ int probe__attach(const struct probe_choice *choice, struct bpf_object *object,
 
 		for_each_program(probe, p)
 		{
-			int err = program__attach(probe, p, object, links);
+			int err = program__attach(probe, p, targets, object, links);
 
 			if (!err)
 				continue;

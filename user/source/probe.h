@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -16,7 +17,9 @@ struct bpf_link;
 
 enum probe_how {
 	PROBE_TP_BTF, /* raw tracepoint with BTF: no tracefs needed */
-	PROBE_MAJOR,  /* perf software event page-faults-maj, on every CPU */
+	PROBE_PERF,   /* perf software event */
+	PROBE_TABLES, /* no program of its own: those of the faults look into page tables */
+	PROBE_NONE,   /* nothing: what other facts say */
 };
 
 struct probe_program {
@@ -31,22 +34,35 @@ struct probe {
 	const char *via;
 	const char *misses; /* separated by "; " */
 	enum probe_how how;
+	unsigned int event;  /* PERF_COUNT_SW_*, for PROBE_PERF */
+	unsigned int weight; /* of so many events one is seen; 0 means 1 */
+	bool by_task;	     /* PROBE_PERF: where there are targets, on them and not on every CPU */
 	const char *kernel_func; /* the program calls this kernel function; NULL: none */
 	bool required;		 /* without the fact there is nothing to report */
 	const char *since;	 /* what a kernel lacks that does not offer it */
 	struct probe_program programs[PROBE_MAX_PROGRAMS];
 };
 
+/* The processes that the programs are for. */
+struct probe_targets {
+	const uint32_t *pids;
+	size_t nr_pids;
+	bool all; /* instead of pids: every process */
+};
+
 /* Which probe serves which fact on this kernel. */
 struct probe_choice {
-	const struct probe *chosen[8]; /* one per fact that can be had */
+	const struct probe *chosen[10]; /* one per fact that can be had */
 	size_t nr;
-	const struct probe *absent[8]; /* the last way to each fact that cannot */
+	const struct probe *absent[10]; /* the last way to each fact that cannot */
 	size_t nr_absent;
 };
 
 /* -ENOTSUP (with its text) if a required fact cannot be had, or the kernel has no BTF. */
 int probe__choose(struct probe_choice *choice, struct error *error);
+
+/* Page tables could not be read: take the next best way where that was one. */
+void probe__choose_without_tables(struct probe_choice *choice);
 
 /* Have the object load just the programs that were chosen. */
 void probe__select_programs(const struct probe_choice *choice, struct bpf_object *object);
@@ -57,8 +73,8 @@ struct probe_links {
 };
 
 /* Attach all that was chosen; on failure nothing stays attached. 0 or -errno with its text. */
-int probe__attach(const struct probe_choice *choice, struct bpf_object *object,
-		  struct probe_links *links, struct error *error);
+int probe__attach(const struct probe_choice *choice, const struct probe_targets *targets,
+		  struct bpf_object *object, struct probe_links *links, struct error *error);
 void probe__detach(struct probe_links *links);
 
 #endif

@@ -277,33 +277,46 @@ int procfs__thread_sp(uint32_t tgid, uint32_t tid, source_fn fn, void *ctx)
 	return fn(ctx, &rec, sizeof(rec));
 }
 
-static void cleanup__closedir(DIR **dir)
+int procfs__each_thread(uint32_t tgid, int (*fn)(void *ctx, uint32_t tid), void *ctx)
 {
-	if (*dir)
-		closedir(*dir);
-}
-
-int procfs__threads(uint32_t tgid, uint64_t time_ns, uint16_t flags, source_fn fn, void *ctx)
-{
-	DIR *tasks __cleanup(cleanup__closedir) = NULL;
+	DIR *tasks __closedir = NULL;
 	const struct dirent *entry;
 	char path[64];
-	int err;
+	int err = 0;
 
 	snprintf(path, sizeof(path), "/proc/%u/task", tgid);
 	tasks = opendir(path);
 	if (!tasks)
 		return errno == ENOENT ? -ESRCH : -errno;
-	while ((entry = readdir(tasks))) {
+	while (!err && (entry = readdir(tasks))) {
 		uint32_t tid = strtoul(entry->d_name, NULL, 10);
 
-		if (!tid)
-			continue;
-		err = thread__deliver(tgid, tid, time_ns, flags, fn, ctx);
-		if (err)
-			return err;
+		if (tid)
+			err = fn(ctx, tid);
 	}
-	return 0;
+	return err;
+}
+
+struct thread_delivery {
+	uint32_t tgid;
+	uint64_t time_ns;
+	uint16_t flags;
+	source_fn fn;
+	void *ctx;
+};
+
+static int deliver_thread(void *ctx, uint32_t tid)
+{
+	const struct thread_delivery *to = ctx;
+
+	return thread__deliver(to->tgid, tid, to->time_ns, to->flags, to->fn, to->ctx);
+}
+
+int procfs__threads(uint32_t tgid, uint64_t time_ns, uint16_t flags, source_fn fn, void *ctx)
+{
+	struct thread_delivery delivery = {tgid, time_ns, flags, fn, ctx};
+
+	return procfs__each_thread(tgid, deliver_thread, &delivery);
 }
 
 unsigned int procfs__nr_threads(uint32_t tgid)

@@ -41,4 +41,8 @@ unsigned int procfs__nr_threads(uint32_t tgid);
 /* MT_KIND_SAMPLE: resident set size. */
 int procfs__sample(uint32_t tgid, uint64_t time_ns, source_fn fn, void *ctx);
 
+/* Calls fn for each thread, until it returns something else than 0: that. -ESRCH: no such process.
+ */
+int procfs__each_thread(uint32_t tgid, int (*fn)(void *ctx, uint32_t tid), void *ctx);
+
 #endif

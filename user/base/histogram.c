@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <math.h>
+
+#include "base/histogram.h"
+
+/* Below HISTOGRAM_SUB each value has a slot of its own. */
+static unsigned int slot__of(uint64_t value)
+{
+	unsigned int bit, shift;
+
+	if (value < HISTOGRAM_SUB)
+		return (unsigned int)value;
+	if (value >> HISTOGRAM_TOP_BITS)
+		return HISTOGRAM_SLOTS - 1;
+	bit = 63 - (unsigned int)__builtin_clzll(value);
+	shift = bit - HISTOGRAM_SUB_BITS;
+	return (shift + 1) * HISTOGRAM_SUB + (unsigned int)(value >> shift) % HISTOGRAM_SUB;
+}
+
+/* The greatest value of a slot. */
+static uint64_t slot__last(unsigned int slot)
+{
+	unsigned int shift;
+
+	if (slot < HISTOGRAM_SUB)
+		return slot;
+	shift = slot / HISTOGRAM_SUB - 1;
+	return ((uint64_t)(slot % HISTOGRAM_SUB + HISTOGRAM_SUB + 1) << shift) - 1;
+}
+
+void histogram__add(struct histogram *histogram, uint64_t value, uint32_t weight)
+{
+	uint32_t *slot = &histogram->slots[slot__of(value)];
+
+	histogram->count += weight;
+	histogram->sum += value * weight;
+	*slot = weight > UINT32_MAX - *slot ? UINT32_MAX : *slot + weight;
+	if (value > histogram->max)
+		histogram->max = value;
+}
+
+uint64_t histogram__quantile(const struct histogram *histogram, double share)
+{
+	uint64_t rank = (uint64_t)ceil(share * (double)histogram->count), seen = 0;
+
+	for (unsigned int i = 0; i < HISTOGRAM_SLOTS; i++) {
+		seen += histogram->slots[i];
+		if (seen >= rank && seen) {
+			uint64_t last = slot__last(i);
+
+			return last < histogram->max && i < HISTOGRAM_SLOTS - 1 ? last
+										: histogram->max;
+		}
+	}
+	return histogram->max;
+}
+
+uint64_t histogram__log2(const struct histogram *histogram, unsigned int bit)
+{
+	uint64_t count = 0;
+
+	for (unsigned int i = 0; i < HISTOGRAM_SLOTS; i++) {
+		uint64_t last = slot__last(i);
+
+		if ((last ? 63 - (unsigned int)__builtin_clzll(last) : 0) == bit)
+			count += histogram->slots[i];
+	}
+	return count;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How values are distributed, in constant memory: each power of two is divided into
+ * HISTOGRAM_SUB equal parts, so that a quantile is exact to 1/HISTOGRAM_SUB of its value, upwards.
+ * (The scheme of HdrHistogram, at a fixed precision.)
+ */
+#ifndef MEMTRACE_HISTOGRAM_H
+#define MEMTRACE_HISTOGRAM_H
+
+#include <stdint.h>
+
+#define HISTOGRAM_SUB_BITS 4
+#define HISTOGRAM_SUB (1U << HISTOGRAM_SUB_BITS)
+/* Values from 2^HISTOGRAM_TOP_BITS on share the last slot; their maximum is kept exactly. */
+#define HISTOGRAM_TOP_BITS 40
+#define HISTOGRAM_SLOTS ((HISTOGRAM_TOP_BITS - HISTOGRAM_SUB_BITS + 1) * HISTOGRAM_SUB)
+
+struct histogram {
+	uint64_t count; /* of the values, each as often as it weighs */
+	uint64_t sum;
+	uint64_t max;
+	uint32_t slots[HISTOGRAM_SLOTS]; /* that are full stay so */
+};
+
+void histogram__add(struct histogram *histogram, uint64_t value, uint32_t weight);
+
+/* The least value that at least this share (0 … 1) of all do not exceed; 0 of an empty one. */
+uint64_t histogram__quantile(const struct histogram *histogram, double share);
+
+/* Values in [2^bit, 2^(bit+1)); of bit 0 also the zeros. */
+uint64_t histogram__log2(const struct histogram *histogram, unsigned int bit);
+
+#endif

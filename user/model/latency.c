@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+
+#include "model/latency.h"
+#include "model/name.h"
+#include "model/usage.h"
+
+static int histogram__note(struct histogram **histogram, struct usage *usage, uint64_t value,
+			   uint32_t weight)
+{
+	if (!*histogram)
+		*histogram = usage__alloc(usage, sizeof(**histogram));
+	if (!*histogram)
+		return -ENOMEM;
+	histogram__add(*histogram, value, weight);
+	return 0;
+}
+
+int latency__note(struct latency *latency, struct usage *usage, enum fault_cause cause,
+		  enum region region, uint64_t latency_ns, uint32_t weight)
+{
+	return histogram__note(&latency->all, usage, latency_ns, weight)
+		       ?: histogram__note(&latency->by_cause[cause], usage, latency_ns, weight)
+		       ?: histogram__note(&latency->by_region[region], usage, latency_ns, weight);
+}
+
+static struct slow_fault *latency__least_slow(struct latency *latency)
+{
+	struct slow_fault *least = latency->slow.items;
+
+	for (size_t i = 1; i < latency->slow.nr; i++)
+		if (latency->slow.items[i].latency_ns < least->latency_ns)
+			least = &latency->slow.items[i];
+	return least;
+}
+
+static void slow_fault__release(struct slow_fault *fault)
+{
+	name__put(fault->name);
+	name__put(fault->ip_name);
+}
+
+int latency__note_slow(struct latency *latency, struct usage *usage, const struct slow_fault *fault)
+{
+	struct slow_fault *slot;
+
+	if (!latency->slow_ns || fault->latency_ns < latency->slow_ns)
+		return 0;
+	latency->slow_total++;
+	if (latency->slow.nr < MAX_SLOW_FAULTS) {
+		slot = usage__push(usage, &latency->slow);
+		if (!slot)
+			return -ENOMEM;
+	} else {
+		usage__step(usage, MAX_SLOW_FAULTS);
+		slot = latency__least_slow(latency);
+		if (slot->latency_ns >= fault->latency_ns)
+			return 0;
+		slow_fault__release(slot);
+	}
+	*slot = *fault;
+	name__hold(slot->name);
+	name__hold(slot->ip_name);
+	return 0;
+}
+
+static void histogram__drop(struct histogram **histogram, struct usage *usage)
+{
+	if (*histogram)
+		usage__free(usage, *histogram, sizeof(**histogram));
+	*histogram = NULL;
+}
+
+void latency__release(struct latency *latency, struct usage *usage)
+{
+	histogram__drop(&latency->all, usage);
+	for (int i = 0; i < NR_CAUSES; i++)
+		histogram__drop(&latency->by_cause[i], usage);
+	for (int i = 0; i < NR_REGIONS; i++)
+		histogram__drop(&latency->by_region[i], usage);
+	for (size_t i = 0; i < latency->slow.nr; i++)
+		slow_fault__release(&latency->slow.items[i]);
+	usage__free_array(usage, &latency->slow);
+}

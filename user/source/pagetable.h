@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Enables the BPF programs to read page tables. */
+#ifndef MEMTRACE_PAGETABLE_H
+#define MEMTRACE_PAGETABLE_H
+
+#include <stdbool.h>
+
+struct memtrace_bpf;
+
+/*
+ * Find out how this kernel's page tables are read, try it on a page of our own, and tell the loaded
+ * programs. False: it cannot be done here, and they do without.
+ */
+bool pagetable__enable(struct memtrace_bpf *skel);
+
+#endif
