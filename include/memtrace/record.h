@@ -52,6 +52,7 @@ enum mt_kind {
 	MT_KIND_PROBE = 71,
 	MT_KIND_END = 72,
 	MT_KIND_BUILD_ID = 73,
+	MT_KIND_GONE = 74,
 
 	/* Only inside of a recording (recording.h): its reader makes MT_KIND_FAULTS of it again. */
 	MT_KIND_PACKED_FAULTS = 96,
@@ -313,7 +314,11 @@ struct mt_sample {
 	__u64 rss_bytes;
 };
 
-/* MT_KIND_TICK: an interval ends at time_ns. MT_KIND_WATERMARK: nothing older is to come. */
+/*
+ * MT_KIND_TICK: an interval ends at time_ns. MT_KIND_WATERMARK: nothing older is to come.
+ * MT_KIND_GONE: the process of the header is no longer there; if no MT_KIND_EXIT of before says so,
+ * that was lost.
+ */
 struct mt_tick {
 	struct mt_record hdr;
 };

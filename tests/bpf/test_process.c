@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define ALL "-n 100000"
 
@@ -332,6 +333,46 @@ static void test_ends_with_threads(void **state)
 	assert_parent(report, result);
 }
 
+#define NR_LOST 10
+
+/* Of those whose exits the ring buffer could not hold, memtrace knows in the end that they did. */
+static void test_lost_ends(void **state)
+{
+	struct live_process *workload, *memtrace, *ends[NR_LOST];
+	int64_t nr_lost = 0, pids[NR_LOST];
+	json_t *report, *end;
+	char text[256], path[128];
+	int status;
+
+	live__report_path(*state, path, sizeof(path));
+	snprintf(text, sizeof(text), "-a -i 0 -n 100000 -F json -o %s", path);
+	memtrace = live__start_memtrace(*state, text);
+	live__await_tracing(memtrace);
+	workload = live__start_workload(*state, "brksteps --fail 60000");
+	for (int i = 0; i < NR_LOST; i++)
+		ends[i] = live__start_workload(*state, "exits");
+	kill(memtrace->pid, SIGSTOP);
+	assert_int_equal(waitpid(memtrace->pid, &status, WUNTRACED), memtrace->pid);
+	live__say(workload, "\n");
+	live__read_json(*state, workload);
+	/* What room the last call has left may be enough for one. */
+	for (int i = 0; i < NR_LOST; i++) {
+		pids[i] = ends[i]->pid;
+		live__close_stdin(ends[i]);
+		assert_int_equal(live__exit_code(ends[i]), 0);
+	}
+	kill(memtrace->pid, SIGCONT);
+	kill(memtrace->pid, SIGINT);
+	assert_int_equal(live__exit_code(memtrace), 0);
+	report = live__load_report(*state, path);
+	for (int i = 0; i < NR_LOST; i++) {
+		end = live__at(live__process(report, pids[i]), "end");
+		assert_true(json_is_object(end));
+		nr_lost += json_is_null(json_object_get(end, "exit_code"));
+	}
+	assert_in_range(nr_lost, NR_LOST - 1, NR_LOST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +384,7 @@ int main(void)
 		live_test(test_exec_by_thread),
 		live_test(test_exec_of_target),
 		live_test(test_exits),
+		live_test(test_lost_ends),
 		live_test(test_threads),
 		live_test(test_threads_born),
 		live_test(test_children),

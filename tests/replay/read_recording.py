@@ -21,8 +21,8 @@ ENDED_BY = ["duration", "interrupt", "target_exit", "cut_off"]
     SIGNAL, MAPPING, COUNTED,
 ) = range(1, 17)
 (
-    SESSION, PROCESS, THREAD, SAMPLE, TICK, WATERMARK, LOSS, PROBE, END, BUILD_ID,
-) = range(64, 74)
+    SESSION, PROCESS, THREAD, SAMPLE, TICK, WATERMARK, LOSS, PROBE, END, BUILD_ID, GONE,
+) = range(64, 75)
 PACKED_FAULTS = 96
 
 CALLS = {
@@ -254,9 +254,12 @@ FLT_AT = {FORK: 48, EXEC: 32, EXIT: 24, SIGNAL: 24, THREAD: 24, **{kind: 80 for 
 
 
 def take(processes, record, fault, order):
-    if record.kind == SAMPLE and record.tgid not in processes:
+    if record.kind in (SAMPLE, GONE) and record.tgid not in processes:
         return
     process = processes[record.tgid]
+    if record.kind == GONE:
+        process.end = process.end or {"exit_code": 0, "signal": 0}
+        return
     thread = process.threads[record.tid]
     if record.kind == EXEC:
         old_tid = struct.unpack_from(order + "I", record.data, 24)[0]
@@ -307,7 +310,7 @@ def read(path):
             end_ns = record.time_ns
             ended_by = struct.unpack_from(order + "I", record.data, 24)[0]
             break
-        elif record.kind < SESSION or record.kind in (THREAD, SAMPLE, PROCESS, PACKED_FAULTS):
+        elif record.kind < SESSION or record.kind in (THREAD, SAMPLE, PROCESS, GONE, PACKED_FAULTS):
             take(processes, record, fault, order)
     return {
         "header": header,

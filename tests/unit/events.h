@@ -302,6 +302,13 @@ static inline void feed__exit(struct feed *feed, uint32_t pid, uint32_t tid, boo
 	feed__now(feed, &rec);
 }
 
+static inline void feed__gone(struct feed *feed, uint32_t pid)
+{
+	struct mt_tick rec = {.hdr = record__header(MT_KIND_GONE, sizeof(rec), pid, pid)};
+
+	feed__now(feed, &rec);
+}
+
 static inline void feed__tick(struct feed *feed, enum mt_kind kind, uint64_t time_ns)
 {
 	struct mt_end rec = {.hdr = record__header(kind, sizeof(rec), 0, 0)};

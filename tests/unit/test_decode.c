@@ -40,6 +40,7 @@ static const struct sample {
 	{MT_KIND_SAMPLE, sizeof(struct mt_sample), 0},
 	{MT_KIND_TICK, sizeof(struct mt_tick), 0},
 	{MT_KIND_WATERMARK, sizeof(struct mt_tick), 0},
+	{MT_KIND_GONE, sizeof(struct mt_tick), 0},
 	{MT_KIND_LOSS, sizeof(struct mt_losses), 0},
 	{MT_KIND_PROBE, sizeof(struct mt_probe), 0},
 	{MT_KIND_END, sizeof(struct mt_end), 0},

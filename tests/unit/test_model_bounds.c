@@ -303,8 +303,8 @@ static void test_the_ended_are_forgotten(void **state)
 
 /*
  * What a busy system does all day long: a new thread maps a new file and new memory, touches it and
- * what is not there, fails in a new way, overflows its stack and ends; a process comes and goes;
- * now and then the program is another one.
+ * what is not there, fails in a new way, overflows its stack and ends; two processes come and go,
+ * the end of one is lost; now and then the program is another one.
  */
 static void live_busily(struct feed *feed, uint32_t i)
 {
@@ -327,6 +327,8 @@ static void live_busily(struct feed *feed, uint32_t i)
 	feed__exit(feed, PID, tid, false, 0, FLT(3, 0));
 	feed__overflow(feed, PID, flt);
 	live_shortly(feed, i);
+	feed__fork(feed, PID, 2000000 + i, 2000000 + i, 0, flt);
+	feed__gone(feed, 2000000 + i);
 	if (i % 100 == 0) {
 		feed__exec(feed, PID, HEAP, flt);
 		feed__map_program(feed);

@@ -282,11 +282,36 @@ static void test_pid_comes_round(void **state)
 	third = feed__proc(feed);
 	assert_ptr_not_equal(second, third);
 	assert_true(first->ended && second->ended && !third->ended);
+	assert_true(second->end_lost && !first->end_lost);
 	assert_int_equal(first->faults.minor, 1);
 	assert_int_equal(feed->model->nr_processes, 4);
 	/* Described again it is the same one. */
 	feed__process(feed, PID, third->start_boottime_ns, HEAP, STACK_LIMIT);
 	assert_ptr_equal(feed__proc(feed), third);
+}
+
+/* What is gone has ended, though its exit was lost; an exit that is told says more. */
+static void test_gone(void **state)
+{
+	struct feed *feed = *state;
+	struct process *proc = feed__proc(feed), *child;
+
+	feed__gone(feed, CHILD);
+	assert_int_equal(feed->model->nr_processes, 1);
+	feed__fork(feed, PID, CHILD, CHILD, 0, FLT(0, 0));
+	child = feed__process_of(feed, CHILD);
+	feed__gone(feed, CHILD);
+	assert_true(child->ended && child->end_lost && !proc->ended);
+	assert_int_equal(child->end_ns, feed->now_ns);
+	feed__exit(feed, PID, PID, true, 3 << 8, FLT(0, 0));
+	feed__gone(feed, PID);
+	assert_true(proc->ended && !proc->end_lost);
+	assert_int_equal(proc->end_ns, feed->now_ns - 1000);
+	assert_int_equal(proc->exit_code, 3 << 8);
+	feed__exit(feed, CHILD, CHILD, true, 4 << 8, FLT(0, 0));
+	assert_true(child->ended && !child->end_lost);
+	assert_int_equal(child->exit_code, 4 << 8);
+	assert_int_equal(feed->model->nr_processes, 2);
 }
 
 static void test_exit_and_after(void **state)
@@ -474,6 +499,7 @@ int main(void)
 		TEST(test_exec_after_an_idle_leader),
 		TEST(test_tid_comes_round),
 		TEST(test_pid_comes_round),
+		TEST(test_gone),
 		TEST(test_exit_and_after),
 		TEST(test_many_threads),
 		TEST(test_child_not_followed),

@@ -230,9 +230,15 @@ static void test_tgids(void **state)
 	tgids__note_active(&tgids, 5);
 	tgids__note_active(&tgids, 5);
 	assert_int_equal(tgids.active.nr, 1);
+	tgids__add(&tgids, 70);
 	tgids__exit(&tgids, 5);
 	tgids__exit(&tgids, 5);
-	assert_true(!tgids__alive(&tgids, 5) && tgids.nr_alive == 0);
+	assert_true(!tgids__alive(&tgids, 5) && tgids__alive(&tgids, 70));
+	assert_true(!tgids__unknown(&tgids, 5) && tgids__unknown(&tgids, 69));
+	tgids__forget_gone(&tgids);
+	assert_true(tgids__unknown(&tgids, 5) && !tgids__unknown(&tgids, 70));
+	tgids__exit(&tgids, 70);
+	assert_true(!tgids__alive(&tgids, 70) && tgids.nr_alive == 0);
 	tgids__add(&tgids, 5);
 	assert_true(tgids__alive(&tgids, 5));
 	tgids__reset_active(&tgids);

@@ -221,6 +221,13 @@ static void test_end(void **state)
 	assert_null_at(root, "processes.0.end.exit_code");
 	assert_number(root, "processes.0.end.signal", 11);
 	json_decref(root);
+	report = sample__full();
+	report->processes[0].exit_signal = 0;
+	report->processes[0].end_lost = true;
+	root = render_and_load(report, &all);
+	assert_null_at(root, "processes.0.end.exit_code");
+	assert_null_at(root, "processes.0.end.signal");
+	json_decref(root);
 }
 
 static void test_folded(void **state)

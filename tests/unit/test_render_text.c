@@ -315,6 +315,20 @@ static void test_check(void **state)
 	free(text);
 }
 
+static void test_lost_end(void **state)
+{
+	struct report *report = sample__empty(1);
+	char *text;
+
+	(void)state;
+	report->processes[0].ended = report->processes[0].end_lost = true;
+	report->processes[0].end_s = 1.5;
+	text = rendered(report, &ascii_80);
+	assert_has_lines(text, "  program not known, parent 1, 1 thread, gone by 1.500 s: how it "
+			       "ended was lost\n");
+	free(text);
+}
+
 static void test_no_faults(void **state)
 {
 	char *text = rendered(sample__empty(1), &ascii_80);
@@ -496,6 +510,7 @@ int main(void)
 		cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_stack),
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_lost_end),
 		cmocka_unit_test(test_no_faults),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_escapes),

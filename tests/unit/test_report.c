@@ -155,15 +155,19 @@ static void test_ends(void **state)
 
 	feed__fork(feed, PID, 5000, 5000, 0, FLT(0, 0));
 	feed__exit(feed, 5000, 5000, true, SIGSEGV | 0x80, FLT(0, 0));
+	feed__fork(feed, PID, 5001, 5001, 0, FLT(0, 0));
+	feed__gone(feed, 5001);
 	feed__exit(feed, PID, PID, true, 7 << 8, FLT(0, 0));
 	report = build(feed);
-	assert_int_equal(report->nr_processes, 2); /* no faults: by pid */
+	assert_int_equal(report->nr_processes, 3); /* no faults: by pid */
 	assert_int_equal(report->processes[0].exit_code, 7);
 	assert_int_equal(report->processes[0].exit_signal, 0);
 	assert_int_equal(report->processes[1].exit_code, -1);
 	assert_int_equal(report->processes[1].exit_signal, SIGSEGV);
 	assert_int_equal(report->processes[1].ppid, PID);
 	assert_true(report->processes[0].ended && report->processes[0].end_s > 0);
+	assert_false(report->processes[0].end_lost || report->processes[1].end_lost);
+	assert_true(report->processes[2].ended && report->processes[2].end_lost);
 	report__free(report);
 }
 

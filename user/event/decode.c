@@ -258,6 +258,7 @@ static const struct kind kinds[] = {
 	[MT_KIND_SAMPLE] = {sizeof(struct mt_sample), {}, decode_sample},
 	[MT_KIND_TICK] = {sizeof(struct mt_tick), {}, decode_whole},
 	[MT_KIND_WATERMARK] = {sizeof(struct mt_tick), {}, decode_whole},
+	[MT_KIND_GONE] = {sizeof(struct mt_tick), {}, decode_whole},
 	[MT_KIND_LOSS] = {sizeof(struct mt_losses), {}, decode_whole},
 	[MT_KIND_PROBE] = {sizeof(struct mt_probe),
 			   {STRING(mt_probe, fact), STRING(mt_probe, via),

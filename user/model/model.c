@@ -77,6 +77,13 @@ static void model__note_end(struct model *model, struct process *proc, uint64_t 
 	model->nr_ended_whole++;
 }
 
+/* It has ended by now, and nothing is known of how. */
+static void model__note_lost_end(struct model *model, struct process *proc, uint64_t time_ns)
+{
+	proc->end_lost = true;
+	model__note_end(model, proc, time_ns);
+}
+
 /* A new process under this pid; an older one with it stays listed. */
 static struct process *model__begin(struct model *model, uint32_t pid)
 {
@@ -96,8 +103,8 @@ static struct process *model__begin(struct model *model, uint32_t pid)
 	HASH_FIND(hh, model->by_pid, &pid, sizeof(pid), old);
 	if (old) {
 		HASH_DELETE(hh, model->by_pid, old);
-		if (!old->ended) /* its end was lost */
-			model__note_end(model, old, model->session.end_ns);
+		if (!old->ended)
+			model__note_lost_end(model, old, model->session.end_ns);
 	}
 	HASH_ADD(hh, model->by_pid, pid, sizeof(pid), proc);
 	if (!hash__added(proc)) {
@@ -352,6 +359,7 @@ static int take_exit(struct model *model, const struct event *ev)
 	if (!(ev->flags & MT_EXIT_GROUP))
 		return 0;
 	model__note_end(model, proc, ev->time_ns);
+	proc->end_lost = false;
 	proc->exit_code = ev->exit->exit_code;
 	/* The kernel's mark is kept with less precision than what was sampled. */
 	if (ev->exit->max_rss_bytes > proc->heap.max_sample_bytes)
@@ -359,6 +367,16 @@ static int take_exit(struct model *model, const struct event *ev)
 	else if (ev->exit->max_rss_bytes)
 		proc->heap.peak_rss_bytes = proc->heap.max_sample_bytes;
 	return 0;
+}
+
+static int take_gone(struct model *model, const struct event *ev)
+{
+	int err = model__bound_ended(model, ev->time_ns);
+	struct process *proc = model__find_process(model, ev->tgid);
+
+	if (!err && proc && !proc->ended)
+		model__note_lost_end(model, proc, ev->time_ns);
+	return err;
 }
 
 /* si_code of a fault; SI_KERNEL, 128, is of exceptions without an address. */
@@ -534,6 +552,7 @@ static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_SAMPLE] = take_sample,	  [MT_KIND_TICK] = take_tick,
 	[MT_KIND_LOSS] = take_losses,	  [MT_KIND_PROBE] = take_probe,
 	[MT_KIND_END] = take_end,	  [MT_KIND_HUGE] = take_huge,
+	[MT_KIND_GONE] = take_gone,
 };
 
 static bool model__is_too_costly(const struct model *model)

@@ -231,6 +231,7 @@ struct process {
 	uint64_t start_boottime_ns;
 	bool ended;
 	uint64_t end_ns;
+	bool end_lost;	    /* it ended at end_ns or before, nobody knows how */
 	uint32_t exit_code; /* as wait(2) reports it */
 	uint32_t nr_execs;
 	uint32_t nr_not_followed; /* children */

@@ -317,12 +317,13 @@ static void write_threads(struct json *json, FILE *out, const struct report_proc
 static json_t *end(struct json *json, const struct report_process *process)
 {
 	bool signalled = process->exit_signal != 0;
+	bool exited = !signalled && !process->end_lost;
 	json_t *o;
 
 	if (!process->ended)
 		return json_null();
 	o = json_object();
-	json__set(json, o, "exit_code", signalled ? json_null() : json_integer(process->exit_code));
+	json__set(json, o, "exit_code", exited ? json_integer(process->exit_code) : json_null());
 	json__set(json, o, "signal", signalled ? json_integer(process->exit_signal) : json_null());
 	json__set(json, o, "t_s", json__seconds(process->end_s));
 	return o;

@@ -23,6 +23,8 @@ static void life(struct text *text, const struct report_process *process)
 		text__wrapf(text, 2, ", started at %.3f s", process->start_s);
 	if (!process->ended)
 		text__wrap(text, 2, ", still running");
+	else if (process->end_lost)
+		text__wrapf(text, 2, ", gone by %.3f s: how it ended was lost", process->end_s);
 	else if (process->exit_signal)
 		text__wrapf(text, 2, ", killed by signal %d at %.3f s", process->exit_signal,
 			    process->end_s);

@@ -39,6 +39,7 @@ static int build_identity(const struct model *model, const struct process *proc,
 		int status = proc->exit_code;
 
 		row->end_s = since_start(model, proc->end_ns);
+		row->end_lost = proc->end_lost;
 		row->exit_code = WIFSIGNALED(status) ? -1 : WEXITSTATUS(status);
 		row->exit_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	}

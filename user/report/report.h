@@ -108,6 +108,7 @@ struct report_process {
 	double start_s; /* since tracing began; negative: it ran before */
 	bool ended;
 	double end_s;
+	bool end_lost;		      /* by end_s it had ended: how is not known */
 	int exit_code;		      /* -1 if a signal ended it */
 	int exit_signal;	      /* 0 if none did */
 	uint32_t nr_threads;	      /* seen in all */

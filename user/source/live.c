@@ -171,14 +171,25 @@ static int live__emit_losses(struct live *live, uint64_t time_ns)
 	return live__emit(live, &rec, sizeof(rec));
 }
 
+/* It may also be that its exit record is on its way: the mark is dated after it. */
+static void live__note_gone(struct live *live, uint32_t tgid)
+{
+	struct mt_tick rec;
+
+	tgids__exit(&live->tgids, tgid);
+	record__start(&rec.hdr, MT_KIND_GONE, sizeof(rec), clock__now_ns());
+	rec.hdr.tgid = rec.hdr.tid = tgid;
+	live__emit(live, &rec, sizeof(rec));
+}
+
 /* Resident sizes: of the targets, and of whoever did something since the last time. */
 static void live__sample(struct live *live, uint64_t time_ns)
 {
 	for (size_t i = 0; i < live->config.nr_pids; i++) {
 		tgids__note_active(&live->tgids, live->pids[i]);
 		/* Gone without an exit record: it was lost, and nobody shall wait for it. */
-		if (!procfs__nr_threads(live->pids[i]))
-			tgids__exit(&live->tgids, live->pids[i]);
+		if (tgids__alive(&live->tgids, live->pids[i]) && !procfs__nr_threads(live->pids[i]))
+			live__note_gone(live, live->pids[i]);
 	}
 	for (size_t i = 0; i < live->tgids.active.nr; i++) {
 		uint32_t tgid = live->tgids.active.items[i];
@@ -186,19 +197,25 @@ static void live__sample(struct live *live, uint64_t time_ns)
 		if (!tgids__alive(&live->tgids, tgid))
 			continue;
 		if (procfs__sample(tgid, time_ns, live__emit_proc, live) == -ESRCH)
-			tgids__exit(&live->tgids, tgid);
+			live__note_gone(live, tgid);
 	}
 	tgids__reset_active(&live->tgids);
 }
 
-/* Calls or execs were lost: nobody's mappings are sure any more. */
+/* Calls, execs or exits were lost: nobody's mappings are sure any more, nor that he is there. */
 static void live__resnapshot(struct live *live)
 {
 	uint64_t now = clock__now_ns();
 
-	for (uint32_t tgid = 0; tgid < live->tgids.limit; tgid++)
-		if (tgids__alive(&live->tgids, tgid))
-			procfs__mappings(tgid, now, live__emit_proc, live);
+	for (uint32_t tgid = 0; tgid < live->tgids.limit; tgid++) {
+		if (!tgids__alive(&live->tgids, tgid))
+			continue;
+		/* That none are left is also so of a leader that has ended before its threads. */
+		if (procfs__mappings(tgid, now, live__emit_proc, live) == -ESRCH &&
+		    !procfs__nr_threads(tgid))
+			live__note_gone(live, tgid);
+	}
+	tgids__forget_gone(&live->tgids);
 }
 
 static int live__tick(struct live *live)
@@ -273,8 +290,9 @@ static int live__finish(struct source *source, enum mt_ended_by ended_by)
 	live__consume(live);
 	/* Before the probes go: a counter read later would hold faults that nobody observed. */
 	for (uint32_t tgid = 0; tgid < live->tgids.limit; tgid++)
-		if (tgids__alive(&live->tgids, tgid))
-			procfs__threads(tgid, 0, MT_THREAD_FINAL, live__emit_proc, live);
+		if (tgids__alive(&live->tgids, tgid) &&
+		    procfs__threads(tgid, 0, MT_THREAD_FINAL, live__emit_proc, live) == -ESRCH)
+			live__note_gone(live, tgid);
 	/*
 	 * The run ends here: the probes go one after the other, and what some of them still tell
 	 * while others are gone would be half the truth. END is older than it.

@@ -65,6 +65,12 @@ void tgids__exit(struct tgids *tgids, uint32_t tgid)
 	tgids->nr_alive--;
 }
 
+void tgids__forget_gone(struct tgids *tgids)
+{
+	for (uint32_t tgid = 0; tgid < tgids->limit; tgid += 64)
+		tgids__group(tgids, tgid)->gone = 0;
+}
+
 void tgids__note_active(struct tgids *tgids, uint32_t tgid)
 {
 	struct tgid_group *group = tgids__group(tgids, tgid);

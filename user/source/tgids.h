@@ -34,6 +34,9 @@ bool tgids__alive(const struct tgids *tgids, uint32_t tgid);
 void tgids__add(struct tgids *tgids, uint32_t tgid);
 void tgids__exit(struct tgids *tgids, uint32_t tgid);
 
+/* Forks may have been lost: who has had the pid of one that is gone is not known any more. */
+void tgids__forget_gone(struct tgids *tgids);
+
 void tgids__note_active(struct tgids *tgids, uint32_t tgid);
 void tgids__reset_active(struct tgids *tgids);
 
