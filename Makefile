@@ -104,8 +104,9 @@ FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(filter tests/fuzz/fuzz_%,$(F
 SKEL := build/gen/memtrace.skel.h
 MAN_PAGES := doc/memtrace.8 doc/memtrace-recording.5
 
-DEPS := $(BPF_OBJS:.o=.d) $(USER_OBJS:.o=.d) $(UNIT_OBJS:.o=.d) $(LIVE_OBJS:.o=.d) \
-	$(REPLAY_OBJS:.o=.d) $(WORKLOAD_OBJS:.o=.d) $(WORKLOAD_COMMON_OBJ:.o=.d) $(FUZZ_OBJS:.o=.d)
+DEPS := $(patsubst %.o,%.d,$(sort $(BPF_OBJS) $(USER_OBJS) $(UNIT_OBJS) $(UNIT_SHARED_OBJS) \
+	$(LIVE_OBJS) $(REPLAY_OBJS) $(REPLAY_SHARED_OBJS) $(WORKLOAD_OBJS) $(WORKLOAD_COMMON_OBJ) \
+	$(FUZZ_OBJS)))
 
 .PHONY: all bpf check check-vm demo lint format install clean workloads unit live bench fuzz deps \
 	test-deps fuzz-deps unit-programs live-programs fuzzers FORCE
