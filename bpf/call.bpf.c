@@ -7,6 +7,9 @@
 #include "file.bpf.h"
 
 #define MAP_ANONYMOUS 0x20
+/* prctl */
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
 
 static __always_inline unsigned int call__nr_args(__u16 kind)
 {
@@ -82,6 +85,28 @@ static __always_inline int mmap__emit(struct pt_regs *regs, long ret)
 	return 0;
 }
 
+/* Anonymous memory gets a name (Linux 5.17). */
+static __always_inline int prctl__emit(struct pt_regs *regs, long ret)
+{
+	struct mt_anon_name *rec;
+	const void *name;
+
+	if (ret || PT_REGS_PARM1_CORE_SYSCALL(regs) != PR_SET_VMA ||
+	    PT_REGS_PARM2_CORE_SYSCALL(regs) != PR_SET_VMA_ANON_NAME)
+		return 0;
+	rec = record__reserve(MT_KIND_ANON_NAME, sizeof(*rec));
+	if (!rec)
+		return 0;
+	rec->start = PT_REGS_PARM3_CORE_SYSCALL(regs);
+	rec->size_bytes = PT_REGS_PARM4_CORE_SYSCALL(regs);
+	name = (const void *)PT_REGS_PARM5_CORE_SYSCALL(regs);
+	__builtin_memset(rec->name, 0, sizeof(rec->name));
+	if (name)
+		bpf_probe_read_user_str(rec->name, sizeof(rec->name), name);
+	record__submit(rec);
+	return 0;
+}
+
 static __always_inline int call__emit(__u16 kind, struct pt_regs *regs, long ret)
 {
 	struct mt_call *call;
@@ -90,6 +115,8 @@ static __always_inline int call__emit(__u16 kind, struct pt_regs *regs, long ret
 		return 0;
 	if (kind == MT_KIND_MMAP)
 		return mmap__emit(regs, ret);
+	if (kind == MT_KIND_ANON_NAME)
+		return prctl__emit(regs, ret);
 	call = record__reserve(kind, sizeof(*call));
 	if (!call)
 		return 0;
@@ -107,9 +134,11 @@ static __always_inline int call__emit(__u16 kind, struct pt_regs *regs, long ret
 #define NR_madvise 28
 #define NR_mlock 149
 #define NR_mlockall 151
+#define NR_prctl 157
 #define NR_mlock2 325
 #define NR_pkey_mprotect 329
 #else /* asm-generic */
+#define NR_prctl 167
 #define NR_brk 214
 #define NR_munmap 215
 #define NR_mremap 216
@@ -143,6 +172,8 @@ static __always_inline __u16 call__kind(long nr)
 		return MT_KIND_MLOCK;
 	case NR_mlockall:
 		return MT_KIND_MLOCKALL;
+	case NR_prctl:
+		return MT_KIND_ANON_NAME;
 	}
 	return 0;
 }

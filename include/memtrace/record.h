@@ -40,6 +40,7 @@ enum mt_kind {
 	MT_KIND_COUNTED = 16,
 	MT_KIND_HUGE = 17,
 	MT_KIND_TIMED_FAULTS = 18,
+	MT_KIND_ANON_NAME = 19,
 
 	/* From user space: what the stream needs and the kernel programs cannot send. */
 	MT_KIND_SESSION = 64,
@@ -183,6 +184,15 @@ struct mt_file {
 struct mt_mmap_file {
 	struct mt_call call;
 	struct mt_file file;
+};
+
+/* MT_KIND_ANON_NAME: prctl(PR_SET_VMA_ANON_NAME) has named anonymous memory, or taken its name. */
+#define MT_ANON_NAME_BYTES 80
+struct mt_anon_name {
+	struct mt_record hdr;
+	__u64 start;
+	__u64 size_bytes;
+	char name[MT_ANON_NAME_BYTES]; /* empty: none any more; NUL-terminated */
 };
 
 /* MT_KIND_FORK: by the parent (header), before the child runs. */
@@ -387,6 +397,7 @@ _Static_assert(sizeof(struct mt_huge) == 40, "record ABI");
 _Static_assert(sizeof(struct mt_timed_fault) == 32, "record ABI");
 _Static_assert(sizeof(struct mt_call) == 88, "record ABI");
 _Static_assert(sizeof(struct mt_mmap_file) == 168, "record ABI");
+_Static_assert(sizeof(struct mt_anon_name) == 120, "record ABI");
 _Static_assert(sizeof(struct mt_fork) == 56, "record ABI");
 _Static_assert(sizeof(struct mt_exec) == 360, "record ABI");
 _Static_assert(sizeof(struct mt_exit) == 64, "record ABI");

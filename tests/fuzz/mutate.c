@@ -142,6 +142,7 @@ static void insert_new(struct stream *stream)
 		{MT_KIND_MAJOR, sizeof(struct mt_major)},
 		{MT_KIND_COUNTED, sizeof(struct mt_counted)},
 		{MT_KIND_HUGE, sizeof(struct mt_huge)},
+		{MT_KIND_ANON_NAME, sizeof(struct mt_anon_name)},
 		{MT_KIND_MMAP, sizeof(struct mt_call)},
 		{MT_KIND_MUNMAP, sizeof(struct mt_call)},
 		{MT_KIND_BRK, sizeof(struct mt_call)},

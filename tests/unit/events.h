@@ -255,6 +255,19 @@ static inline void feed__major(struct feed *feed, uint32_t tid, uint64_t addr)
 	feed__now(feed, &rec);
 }
 
+static inline void feed__anon_name(struct feed *feed, uint64_t start, uint64_t size_bytes,
+				   const char *name)
+{
+	struct mt_anon_name rec = {
+		.hdr = record__header(MT_KIND_ANON_NAME, sizeof(rec), PID, PID),
+		.start = start,
+		.size_bytes = size_bytes,
+	};
+
+	snprintf(rec.name, sizeof(rec.name), "%s", name);
+	feed__now(feed, &rec);
+}
+
 static inline void feed__fork(struct feed *feed, uint32_t pid, uint32_t child_tgid,
 			      uint32_t child_tid, uint64_t child_sp, struct mt_flt flt)
 {

@@ -47,6 +47,7 @@ static const struct sample {
 	{MT_KIND_BUILD_ID, sizeof(struct mt_build_id), 0},
 	{MT_KIND_COUNTED, sizeof(struct mt_counted), 0},
 	{MT_KIND_HUGE, sizeof(struct mt_huge), 0},
+	{MT_KIND_ANON_NAME, sizeof(struct mt_anon_name), 0},
 	{MT_KIND_TIMED_FAULTS, sizeof(struct mt_faults) + sizeof(struct mt_timed_fault), 0},
 };
 #define NR_SAMPLES (sizeof(samples) / sizeof(samples[0]))

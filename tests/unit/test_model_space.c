@@ -271,6 +271,43 @@ static void test_timeline_halves(void **state)
 	assert_int_equal(timeline->nr, 1251);
 }
 
+static const char *name_at(struct process *proc, uint64_t addr)
+{
+	return name__text(mirror__find(&proc->mirror, addr)->name);
+}
+
+/* What prctl names stays anonymous memory, and is one place wherever it lies. */
+static void test_anon_names(void **state)
+{
+	struct feed *feed = *state;
+	struct process *proc = feed__proc(feed);
+	struct mt_flt flt = FLT(0, 0);
+	uint64_t addrs[] = {AREA + 0x2000, AREA + 0x3000, AREA + 0x8000};
+	struct place *place;
+
+	feed__mmap(feed, AREA, 0x10000, RW, MAP_PRIVATE | MAP_ANONYMOUS, flt);
+	feed__anon_name(feed, AREA + 0x2000, 0x2000, "cache");
+	feed__anon_name(feed, AREA + 0x8000, 0x1000, "cache");
+	feed__anon_name(feed, LIB, 0x1000, "not this");
+	assert_string_equal(name_at(proc, AREA + 0x3fff), "[anon:cache]");
+	assert_string_equal(name_at(proc, AREA + 0x4000), "");
+	assert_string_equal(name_at(proc, LIB), "/usr/lib/libc.so.6");
+	for (unsigned int i = 0; i < 3; i++, flt.min_flt++)
+		feed__fault(feed, PID, addrs[i], flt);
+	place = mirror__find(&proc->mirror, AREA + 0x2000)->place;
+	assert_ptr_equal(place, mirror__find(&proc->mirror, AREA + 0x8000)->place);
+	assert_int_equal(place->faults, 3);
+	assert_int_equal(place->region, REGION_ANON);
+	assert_int_equal(proc->mirror.anon_bytes, 0x10000);
+	/* A snapshot says the same. */
+	feed__mapping(feed, MT_MAPPING_FIRST | MT_MAPPING_ANON, AREA + 0x2000, AREA + 0x4000, RW,
+		      "[anon:cache]");
+	assert_string_equal(name_at(proc, AREA + 0x2000), "[anon:cache]");
+	assert_int_equal(mirror__find(&proc->mirror, AREA + 0x2000)->region, REGION_ANON);
+	feed__anon_name(feed, AREA + 0x2000, 0x2000, "");
+	assert_string_equal(name_at(proc, AREA + 0x2000), "");
+}
+
 static void test_names(void **state)
 {
 	struct names *names = names__new(NULL);
@@ -309,7 +346,7 @@ int main(void)
 		TEST(test_absurd_calls),      TEST(test_call_sizes),
 		TEST(test_snapshot_inherits), TEST(test_thread_stacks),
 		TEST(test_timeline),	      TEST(test_timeline_halves),
-		cmocka_unit_test(test_names),
+		TEST(test_anon_names),	      cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,6 +96,7 @@ struct event {
 		struct event_mapping mapping;
 		struct event_counted counted;
 		const struct mt_huge *huge;
+		const struct mt_anon_name *anon_name;
 		const struct mt_fork *fork;
 		const struct mt_exec *exec;
 		const struct mt_exit *exit;

@@ -12,13 +12,19 @@
 
 enum backing vma__backing(const struct vma *vma)
 {
-	if (!vma)
+	switch (vma ? (enum region)vma->region : REGION_OTHER) {
+	case REGION_OTHER:
 		return BACKING_UNKNOWN;
-	if (vma->region == REGION_SHMEM)
+	case REGION_SHMEM:
 		return BACKING_SHMEM;
-	if (vma->name || vma->region == REGION_VDSO)
+	case REGION_TEXT:
+	case REGION_DATA:
+	case REGION_FILE:
+	case REGION_VDSO:
 		return vma->shared ? BACKING_SHARED_FILE : BACKING_PRIVATE_FILE;
-	return vma->shared ? BACKING_SHMEM : BACKING_ANON;
+	default:
+		return vma->shared ? BACKING_SHMEM : BACKING_ANON;
+	}
 }
 
 /* A huge page is not larger than what is mapped, by one mapping or several that the kernel joins.

@@ -318,6 +318,23 @@ int mirror__guard(struct mirror *mirror, uint64_t start, uint64_t end, bool guar
 	return err;
 }
 
+int mirror__name(struct mirror *mirror, uint64_t start, uint64_t end, struct name *name)
+{
+	struct vma *first;
+	int err = mirror__isolate(mirror, start, &end, &first);
+
+	for (struct vma *vma = first; vma && vma->start < end; vma = mirror__next(vma)) {
+		usage__step(mirror->usage, 2);
+		if (vma->region != REGION_ANON && vma->region != REGION_THREAD_STACK)
+			continue;
+		name__put(vma->name);
+		vma->name = name__hold(name);
+		vma->place = NULL;
+	}
+	mirror__rejoin(mirror, first, end);
+	return err;
+}
+
 /* A whole range, of one mapping or several (Linux 6.17), as it is, by delta bytes. */
 static int mirror__move(struct mirror *mirror, uint64_t start, uint64_t end, uint64_t delta,
 			bool keep_old)

@@ -82,6 +82,8 @@ int mirror__map(struct mirror *mirror, const struct vma *vma);
 int mirror__unmap(struct mirror *mirror, uint64_t start, uint64_t end);
 int mirror__protect(struct mirror *mirror, uint64_t start, uint64_t end, uint8_t prot);
 int mirror__guard(struct mirror *mirror, uint64_t start, uint64_t end, bool guard);
+/* Anonymous memory has this name now, or none (NULL); borrows name. */
+int mirror__name(struct mirror *mirror, uint64_t start, uint64_t end, struct name *name);
 /* keep_old: MREMAP_DONTUNMAP, or an old size of 0, which duplicates a shared mapping. */
 int mirror__remap(struct mirror *mirror, uint64_t old_start, uint64_t old_size, uint64_t new_start,
 		  uint64_t new_size, bool keep_old);

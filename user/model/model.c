@@ -406,6 +406,13 @@ static int take_mapping(struct model *model, const struct event *ev)
 	return proc ? space__take_mapping(proc, ev, model->names) : -ENOMEM;
 }
 
+static int take_anon_name(struct model *model, const struct event *ev)
+{
+	struct process *proc = model__process(model, ev->tgid);
+
+	return proc ? space__take_anon_name(proc, ev->anon_name, model->names) : -ENOMEM;
+}
+
 static int take_session(struct model *model, const struct event *ev)
 {
 	if (model->session.known)
@@ -540,18 +547,31 @@ static int take_end(struct model *model, const struct event *ev)
 
 /* One line for each kind of event. */
 static int (*const takers[])(struct model *model, const struct event *ev) = {
-	[MT_KIND_FAULTS] = take_fault,	  [MT_KIND_COUNTED] = take_counted,
-	[MT_KIND_MMAP] = take_call,	  [MT_KIND_MUNMAP] = take_call,
-	[MT_KIND_BRK] = take_call,	  [MT_KIND_MREMAP] = take_call,
-	[MT_KIND_MADVISE] = take_call,	  [MT_KIND_MPROTECT] = take_call,
-	[MT_KIND_MLOCK] = take_call,	  [MT_KIND_MLOCKALL] = take_call,
-	[MT_KIND_FORK] = take_fork,	  [MT_KIND_EXEC] = take_exec,
-	[MT_KIND_EXIT] = take_exit,	  [MT_KIND_SIGNAL] = take_signal,
-	[MT_KIND_MAPPING] = take_mapping, [MT_KIND_SESSION] = take_session,
-	[MT_KIND_PROCESS] = take_process, [MT_KIND_THREAD] = take_thread,
-	[MT_KIND_SAMPLE] = take_sample,	  [MT_KIND_TICK] = take_tick,
-	[MT_KIND_LOSS] = take_losses,	  [MT_KIND_PROBE] = take_probe,
-	[MT_KIND_END] = take_end,	  [MT_KIND_HUGE] = take_huge,
+	[MT_KIND_FAULTS] = take_fault,
+	[MT_KIND_COUNTED] = take_counted,
+	[MT_KIND_MMAP] = take_call,
+	[MT_KIND_MUNMAP] = take_call,
+	[MT_KIND_BRK] = take_call,
+	[MT_KIND_MREMAP] = take_call,
+	[MT_KIND_MADVISE] = take_call,
+	[MT_KIND_MPROTECT] = take_call,
+	[MT_KIND_MLOCK] = take_call,
+	[MT_KIND_MLOCKALL] = take_call,
+	[MT_KIND_FORK] = take_fork,
+	[MT_KIND_EXEC] = take_exec,
+	[MT_KIND_EXIT] = take_exit,
+	[MT_KIND_SIGNAL] = take_signal,
+	[MT_KIND_MAPPING] = take_mapping,
+	[MT_KIND_SESSION] = take_session,
+	[MT_KIND_PROCESS] = take_process,
+	[MT_KIND_THREAD] = take_thread,
+	[MT_KIND_SAMPLE] = take_sample,
+	[MT_KIND_TICK] = take_tick,
+	[MT_KIND_LOSS] = take_losses,
+	[MT_KIND_PROBE] = take_probe,
+	[MT_KIND_END] = take_end,
+	[MT_KIND_HUGE] = take_huge,
+	[MT_KIND_ANON_NAME] = take_anon_name,
 	[MT_KIND_GONE] = take_gone,
 };
 

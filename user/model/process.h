@@ -332,6 +332,8 @@ void heap__release(struct process *proc);
 /* space.c: the address space */
 int space__take_call(struct process *proc, const struct event *ev, struct names *names);
 int space__take_mapping(struct process *proc, const struct event *ev, struct names *names);
+int space__take_anon_name(struct process *proc, const struct mt_anon_name *rec,
+			  struct names *names);
 void space__exec(struct process *proc, const struct mt_exec *exec);
 /* A thread's stack pointer says that the mapping it points into is its stack. */
 void space__note_sp(struct process *proc, uint64_t sp);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The address space of a process: what snapshots and memory calls do to its mirror. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -162,6 +163,26 @@ int space__take_call(struct process *proc, const struct event *ev, struct names 
 	return ev->call.err ? 0 : take[ev->call.call](proc, ev, names);
 }
 
+/* As /proc names what prctl has named. */
+#define ANON_NAME "[anon:"
+
+int space__take_anon_name(struct process *proc, const struct mt_anon_name *rec, struct names *names)
+{
+	char text[sizeof(ANON_NAME) + MT_ANON_NAME_BYTES + 1];
+	struct name *name = NULL;
+	int err;
+
+	if (*rec->name) {
+		snprintf(text, sizeof(text), ANON_NAME "%s]", rec->name);
+		name = names__get(names, 0, 0, 0, text);
+		if (!name)
+			return -ENOMEM;
+	}
+	err = mirror__name(&proc->mirror, rec->start, rec->start + rec->size_bytes, name);
+	name__put(name);
+	return err;
+}
+
 static enum region mapping__region(struct process *proc, const struct event *ev,
 				   const struct vma *vma)
 {
@@ -233,7 +254,10 @@ int space__take_mapping(struct process *proc, const struct event *ev, struct nam
 
 	if (ev->flags & MT_MAPPING_FIRST)
 		space__begin_snapshot(proc);
-	if (!(ev->flags & MT_MAPPING_ANON) && *mapping->name)
+	/* Anonymous memory may have a name by prctl: "[anon:…]". */
+	if ((!(ev->flags & MT_MAPPING_ANON) ||
+	     !strncmp(mapping->name, ANON_NAME, strlen(ANON_NAME))) &&
+	    *mapping->name)
 		vma.name = names__get(names, mapping->dev_major, mapping->dev_minor, mapping->ino,
 				      mapping->name);
 	vma.region = mapping__region(proc, ev, &vma);
