@@ -24,10 +24,11 @@ enum backing {
 /* Did a fault that found no table of pages map a huge page? */
 enum huge { HUGE_NO, HUGE_OPEN /* not known (yet) */, HUGE_YES };
 
+/* Kept of each thread's last fault, and made for every fault: small. */
 struct fault_facts {
-	enum mt_entry entry;
-	enum backing backing;
-	enum huge huge;
+	enum mt_entry entry : 8;
+	enum backing backing : 8;
+	enum huge huge : 8;
 	bool write;
 	bool protection; /* the page was there, and the access not allowed */
 	bool grew;	 /* below the stack, which has grown for it */

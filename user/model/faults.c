@@ -304,28 +304,29 @@ static int faults__end_last(struct process *proc, struct thread *thread,
 	return faults__close(proc, thread);
 }
 
-static struct pending pending__of(struct process *proc, const struct event *ev, struct place *place,
-				  const struct fault_facts *facts)
+/* In place: a copy of what has just been written field by field would cost as much as all the rest.
+ */
+static void pending__begin(struct pending *pending, const struct event *ev, struct place *place,
+			   const struct fault_facts *facts, size_t point)
 {
 	const struct event_fault *fault = &ev->fault;
 
-	return (struct pending){
-		.open = true,
-		.counted = true,
-		.major = fault->ended && fault->major,
-		.kernel = fault->kernel,
-		.access = fault->access,
-		.region = place->region,
-		.facts = *facts,
-		.cause = fault__cause(facts, false),
-		.addr = fault->addr,
-		.begin_ns = ev->time_ns - fault->latency_ns,
-		.latency_ns = fault->latency_ns,
-		.weight = 1,
-		.timed = fault->ended && fault->timed,
-		.place = place,
-		.point = timeline__open_point(proc),
-	};
+	memset(pending, 0, sizeof(*pending));
+	pending->open = true;
+	pending->counted = true;
+	pending->major = fault->ended && fault->major;
+	pending->kernel = fault->kernel;
+	pending->timed = fault->ended && fault->timed;
+	pending->access = fault->access;
+	pending->region = place->region;
+	pending->facts = *facts;
+	pending->cause = fault__cause(facts, false);
+	pending->weight = 1;
+	pending->addr = fault->addr;
+	pending->begin_ns = ev->time_ns - fault->latency_ns;
+	pending->latency_ns = fault->latency_ns;
+	pending->place = place;
+	pending->point = point;
 }
 
 int faults__take(struct process *proc, struct thread *thread, const struct event *ev,
@@ -347,7 +348,7 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 	place = vma ? place__of_vma(proc, vma) : place__other(proc);
 	if (!place)
 		return -ENOMEM;
-	*pending = pending__of(proc, ev, place, &facts);
+	pending__begin(pending, ev, place, &facts, timeline__open_point(proc));
 	if (!proc->forgets)
 		pending->slice = pages__fault(&proc->faults.pages, fault->addr, &pending->fresh);
 	if (!pending->slice && !proc->forgets) {

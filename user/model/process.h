@@ -56,17 +56,17 @@ struct pending {
 	bool major;   /* the kernel has said so */
 	bool fresh;   /* the page had not faulted before */
 	bool kernel;
-	enum fault_access access;
-	enum region region;
+	bool timed;
+	enum fault_access access : 8;
+	enum region region : 8;
 	struct fault_facts facts;
-	enum fault_cause cause; /* that it is counted under */
+	enum fault_cause cause : 8; /* that it is counted under */
+	uint32_t weight;	    /* so many faults the latency stands for; 0: for none */
 	uint64_t addr;
 	uint64_t begin_ns;   /* 0: not known */
-	uint64_t latency_ns; /* if weight is not 0 */
-	uint32_t weight;     /* so many faults the latency stands for; 0: for none */
-	bool timed;
-	uint64_t ip;	  /* 0: not known */
-	uint64_t miss_id; /* 0: it is not among the misses */
+	uint64_t latency_ns; /* if timed */
+	uint64_t ip;	     /* 0: not known */
+	uint64_t miss_id;    /* 0: it is not among the misses */
 	struct place *place;
 	struct slice *slice; /* NULL: pages are not noted */
 	size_t point;	     /* in the timeline */
