@@ -114,7 +114,8 @@ static void test_keys(void **state)
 	assert_keys(json_at(root, "processes.0.end"), "exit_code signal t_s");
 	assert_keys(
 		json_at(root, "processes.0.faults"),
-		"minor major total user kernel by_region by_access by_cause latency_ns timeline "
+		"minor major total user kernel by_region by_access by_cause huge_bytes latency_ns "
+		"latency_by_cause latency_by_region slow timeline "
 		"by_mapping by_mapping_omitted address_space address_space_omitted "
 		"run_pages_histogram");
 	assert_keys(json_at(root, "processes.0.faults.by_region"),

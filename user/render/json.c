@@ -71,6 +71,22 @@ json_t *json__string(const char *s)
 	return ret;
 }
 
+json_t *json__log2_histogram(struct json *json, const uint64_t *bins, unsigned int nr)
+{
+	json_t *array = json_array(), *o;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!bins[i])
+			continue;
+		o = json_object();
+		json__set(json, o, "ge", json__count(1ULL << i));
+		json__set(json, o, "lt", json__count(2ULL << i));
+		json__set(json, o, "count", json__count(bins[i]));
+		json__append(json, array, o);
+	}
+	return array;
+}
+
 json_t *json__about(struct json *json, const struct report *report)
 {
 	json_t *o = json_object();

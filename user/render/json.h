@@ -40,6 +40,15 @@ void json__put(struct json *json, FILE *out, const char *s);
 void json__dump(struct json *json, FILE *out, json_t *tree);
 void json__dump_members(struct json *json, FILE *out, json_t *tree);
 
+/* The bins that hold something: bin i is of [2^i, 2^(i+1)). */
+json_t *json__log2_histogram(struct json *json, const uint64_t *bins, unsigned int nr);
+
+/* json_latency.c: how long the faults of a process took; null where it is not known. */
+json_t *json_latency__all(struct json *json, const struct report_process *process);
+json_t *json_latency__by_cause(struct json *json, const struct report_process *process);
+json_t *json_latency__by_region(struct json *json, const struct report_process *process);
+json_t *json_latency__slow(struct json *json, const struct report_process *process);
+
 /* A process of the report. Of a table with a row for each thread one row is in memory at a time. */
 void json_process__write(struct json *json, FILE *out, const struct report_process *process);
 

@@ -113,21 +113,19 @@ static void write_slices(struct json *json, FILE *out, const struct report_proce
 	free(keep);
 }
 
-/* The bins that hold something. */
-static json_t *log2_histogram(struct json *json, const uint64_t *bins, unsigned int nr)
+static json_t *by_cause(struct json *json, const struct report_process *process)
 {
-	json_t *array = json_array(), *o;
+	json_t *o;
 
-	for (unsigned int i = 0; i < nr; i++) {
-		if (!bins[i])
-			continue;
-		o = json_object();
-		json__set(json, o, "ge", json__count(1ULL << i));
-		json__set(json, o, "lt", json__count(2ULL << i));
-		json__set(json, o, "count", json__count(bins[i]));
-		json__append(json, array, o);
-	}
-	return array;
+	if (!process->faults.causes_known)
+		return json_null();
+	o = json_object();
+	for (int i = 0; i < NR_CAUSES; i++)
+		json__set(json, o, fault_cause__name((enum fault_cause)i),
+			  json__count(process->faults.by_cause[i]));
+	json__set(json, o, "invalid", json__count(process->faults.invalid));
+	json__set(json, o, "populated", json__count(process->check.populated));
+	return o;
 }
 
 static json_t *fault_sums(struct json *json, const struct report_process *process)
@@ -141,8 +139,14 @@ static json_t *fault_sums(struct json *json, const struct report_process *proces
 	json__set(json, o, "kernel", json__count(process->faults.kernel));
 	json__set(json, o, "by_region", by_region(json, process));
 	json__set(json, o, "by_access", by_access(json, process));
-	json__set(json, o, "by_cause", json_null());
-	json__set(json, o, "latency_ns", json_null());
+	json__set(json, o, "by_cause", by_cause(json, process));
+	json__set(json, o, "huge_bytes",
+		  process->faults.causes_known ? json__count(process->faults.huge_bytes)
+					       : json_null());
+	json__set(json, o, "latency_ns", json_latency__all(json, process));
+	json__set(json, o, "latency_by_cause", json_latency__by_cause(json, process));
+	json__set(json, o, "latency_by_region", json_latency__by_region(json, process));
+	json__set(json, o, "slow", json_latency__slow(json, process));
 	json__set(json, o, "timeline", fault_timeline(json, process));
 	return o;
 }
@@ -160,8 +164,8 @@ static void write_faults(struct json *json, FILE *out, const struct report_proce
 	json_t *tail = omitted(json, "address_space_omitted", process->faults.nr_slices);
 
 	json__set(json, tail, "run_pages_histogram",
-		  log2_histogram(json, process->faults.run_pages_log2,
-				 sizeof(process->faults.run_pages_log2) / sizeof(uint64_t)));
+		  json__log2_histogram(json, process->faults.run_pages_log2,
+				       sizeof(process->faults.run_pages_log2) / sizeof(uint64_t)));
 	json__put(json, out, "{");
 	json__dump_members(json, out, fault_sums(json, process));
 	json__put(json, out, ",\"by_mapping\":[");

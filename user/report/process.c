@@ -15,7 +15,7 @@
 
 _Static_assert(REPORT_CALL_SIZES == CALL_SIZE_SLOTS, "one histogram");
 
-static double since_start(const struct model *model, uint64_t time_ns)
+double report__since_start(const struct model *model, uint64_t time_ns)
 {
 	return (double)(int64_t)(time_ns - model->session.start_ns) / NSEC_PER_SEC;
 }
@@ -38,7 +38,7 @@ static int build_identity(const struct model *model, const struct process *proc,
 	if (proc->ended) {
 		int status = proc->exit_code;
 
-		row->end_s = since_start(model, proc->end_ns);
+		row->end_s = report__since_start(model, proc->end_ns);
 		row->end_lost = proc->end_lost;
 		row->exit_code = WIFSIGNALED(status) ? -1 : WEXITSTATUS(status);
 		row->exit_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -46,7 +46,7 @@ static int build_identity(const struct model *model, const struct process *proc,
 	return row->comm && (row->exe || !proc->exe) ? 0 : -ENOMEM;
 }
 
-static const char *place__name(const struct place *place)
+const char *report__mapping_name(const struct name *name, enum region region)
 {
 	static const char *const names[NR_REGIONS] = {
 		[REGION_TEXT] = "[text]",   [REGION_DATA] = "[data]",
@@ -57,7 +57,12 @@ static const char *place__name(const struct place *place)
 		[REGION_OTHER] = "[other]",
 	};
 
-	return place->name ? name__text(place->name) : names[place->region];
+	return name ? name__text(name) : names[region];
+}
+
+static const char *place__name(const struct place *place)
+{
+	return report__mapping_name(place->name, place->region);
 }
 
 static char *mapping__name(const struct place *place)
@@ -183,7 +188,7 @@ static int build_slices(struct process *proc, struct report_process *row)
 	return 0;
 }
 
-static int build_faults(struct process *proc, struct report_process *row)
+static int build_faults(const struct model *model, struct process *proc, struct report_process *row)
 {
 	const struct faults *faults = &proc->faults;
 	const struct thread *thread, *next;
@@ -195,6 +200,10 @@ static int build_faults(struct process *proc, struct report_process *row)
 	row->faults.kernel = faults->kernel;
 	memcpy(row->faults.by_region, faults->by_region, sizeof(row->faults.by_region));
 	memcpy(row->faults.by_access, faults->by_access, sizeof(row->faults.by_access));
+	memcpy(row->faults.by_cause, faults->by_cause, sizeof(row->faults.by_cause));
+	row->faults.causes_known = report__probe(model, "fault causes");
+	row->faults.huge_bytes = faults->huge_bytes;
+	row->faults.invalid = faults->invalid;
 	memcpy(row->faults.run_pages_log2, faults->runs_log2, sizeof(row->faults.run_pages_log2));
 	/* The runs that the threads are in have not been closed. */
 	HASH_ITER (hh, proc->threads, thread, next)
@@ -202,7 +211,8 @@ static int build_faults(struct process *proc, struct report_process *row)
 			row->faults
 				.run_pages_log2[31 - __builtin_clz((uint32_t)thread->run_length)] +=
 				thread->run_length;
-	return build_mappings(proc, row) ?: build_slices(proc, row);
+	return build_mappings(proc, row) ?: build_slices(proc, row)
+						?: report_latency__build(model, proc, row);
 }
 
 static int build_timelines(const struct model *model, const struct process *proc,
@@ -216,7 +226,7 @@ static int build_timelines(const struct model *model, const struct process *proc
 		return -ENOMEM;
 	for (size_t i = 0; i < timeline->nr; i++) {
 		const struct point *point = &timeline->items[i];
-		double t_s = since_start(model, point->time_ns);
+		double t_s = report__since_start(model, point->time_ns);
 
 		if (!point->time_ns)
 			continue;
@@ -294,7 +304,7 @@ static int build_stack(const struct model *model, const struct process *proc,
 		const struct stack_hit *hit = &stack->hits.items[i];
 
 		row->stack.hits[row->stack.nr_hits++] = (struct report_hit){
-			.t_s = since_start(model, hit->time_ns),
+			.t_s = report__since_start(model, hit->time_ns),
 			.tid = hit->tid,
 			.comm = strndup(hit->comm, sizeof(hit->comm)),
 			.kind = hit->kind,
@@ -376,11 +386,11 @@ static int build_threads(const struct process *proc, struct report_process *row)
 int report_process__build(const struct model *model, struct process *proc,
 			  struct report_process *row)
 {
-	int err;
+	int err = faults__close_all(proc);
 
 	places__measure(proc);
 	build_check(proc, row);
-	err = build_identity(model, proc, row) ?: build_faults(proc, row);
+	err = err ?: build_identity(model, proc, row) ?: build_faults(model, proc, row);
 	err = err ?: build_timelines(model, proc, row);
 	err = err ?: build_heap(proc, row);
 	err = err ?: build_stack(model, proc, row);

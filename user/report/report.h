@@ -83,6 +83,37 @@ struct report_hit {
 	uint64_t limit_bytes; /* BYTES_UNKNOWN: unlimited */
 };
 
+/*
+ * How long faults took. Of those that were measured; each counts as often as it weighs in all but
+ * samples and max_ns.
+ */
+struct report_latency {
+	uint64_t samples; /* faults measured; without any the rest is 0 */
+	uint64_t p50_ns;
+	uint64_t p90_ns;
+	uint64_t p99_ns;
+	uint64_t max_ns;
+	/* The time spent in all of the faults, estimated where not all are measured. */
+	bool total_known;
+	double total_ns;
+};
+
+#define REPORT_LATENCY_BINS 40
+
+/* A fault that took longer than --slow. */
+struct report_slow_fault {
+	double t_s; /* when it began */
+	uint32_t tid;
+	enum fault_cause cause;
+	uint64_t latency_ns;
+	uint64_t address;
+	char *mapping;
+	uint64_t offset;  /* of the address: in the file, or from the mapping's start */
+	uint64_t ip;	  /* 0: not known; then the rest is not, either */
+	char *ip_mapping; /* NULL: no file */
+	uint64_t ip_offset;
+};
+
 /* How a difference between the kernel's count and the observed exceptions is explained. */
 struct report_check {
 	bool known;
@@ -122,6 +153,27 @@ struct report_process {
 		uint64_t kernel;
 		uint64_t by_region[NR_REGIONS];
 		uint64_t by_access[NR_ACCESSES];
+		bool causes_known;
+		uint64_t by_cause[NR_CAUSES];
+		uint64_t huge_bytes; /* that the faults of CAUSE_HUGE have mapped */
+		uint64_t invalid;    /* bad accesses: exceptions that the kernel does not count */
+		struct {
+			bool known;
+			uint32_t weight; /* of so many minor faults one is measured; 1: each */
+			struct report_latency all;
+			struct report_latency by_cause[NR_CAUSES];
+			struct report_latency by_region[NR_REGIONS];
+			/* As often as they weigh, by latency in ns: [2^i, 2^(i+1)) */
+			uint64_t log2[REPORT_LATENCY_BINS];
+			/* Time in faults by time that the process was traced. Many threads can
+			 * make it more than 1. */
+			bool share_known;
+			double share;
+			uint64_t slow_ns; /* what takes longer is listed; 0: nothing is */
+			uint64_t slow_total;
+			struct report_slow_fault *slow; /* slowest first; the slowest 1000 */
+			size_t nr_slow;
+		} latency;
 		struct report_fault_point *timeline;
 		size_t nr_timeline;
 		struct report_mapping *mappings; /* most faults first; all of them */

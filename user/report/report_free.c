@@ -14,6 +14,11 @@ static void process__fini(struct report_process *process)
 	for (size_t i = 0; i < process->faults.nr_slices; i++)
 		free(process->faults.slices[i].name);
 	free(process->faults.slices);
+	for (size_t i = 0; i < process->faults.latency.nr_slow; i++) {
+		free(process->faults.latency.slow[i].mapping);
+		free(process->faults.latency.slow[i].ip_mapping);
+	}
+	free(process->faults.latency.slow);
 	for (size_t i = 0; i < NR_CALLS; i++)
 		free(process->heap.call_size_log2[i]);
 	free(process->heap.failures);

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The rows of one process: how long its faults took. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "model/model.h"
+#include "model/name.h"
+#include "report/process.h"
+#include "report/report.h"
+
+_Static_assert(REPORT_LATENCY_BINS == HISTOGRAM_TOP_BITS, "one histogram");
+
+const struct mt_probe *report__probe(const struct model *model, const char *fact)
+{
+	for (size_t i = 0; i < model->probes.nr; i++) {
+		const struct mt_probe *probe = &model->probes.items[i];
+
+		if (!strcmp(probe->fact, fact) && strcmp(probe->via, "none"))
+			return probe;
+	}
+	return NULL;
+}
+
+/* faults: so many there were, measured or not. */
+static void summarise(const struct histogram *histogram, uint64_t faults, bool exact,
+		      struct report_latency *row)
+{
+	row->total_known = !faults;
+	if (!histogram || !histogram->count)
+		return;
+	row->samples = histogram->samples;
+	row->p50_ns = histogram__quantile(histogram, 0.5);
+	row->p90_ns = histogram__quantile(histogram, 0.9);
+	row->p99_ns = histogram__quantile(histogram, 0.99);
+	row->max_ns = histogram->max;
+	row->total_known = true;
+	row->total_ns = exact ? (double)histogram->sum
+			      : (double)histogram->sum / (double)histogram->count * (double)faults;
+}
+
+/*
+ * Causes differ by orders of magnitude: the time is estimated for each, and summed. What has none
+ * that was measured is taken for as slow as the rest.
+ */
+static void sum_causes(const struct faults *faults, struct report_latency *all,
+		       const struct report_latency *by_cause)
+{
+	uint64_t measured = 0;
+	double total_ns = 0;
+
+	for (int i = 0; i < NR_CAUSES; i++) {
+		if (!by_cause[i].samples)
+			continue;
+		measured += faults->by_cause[i];
+		total_ns += by_cause[i].total_ns;
+	}
+	if (measured)
+		all->total_ns =
+			total_ns / (double)measured * (double)(faults->minor + faults->major);
+}
+
+/* While it was traced and there. */
+static double process__traced_s(const struct model *model, const struct process *proc)
+{
+	const struct model_session *session = &model->session;
+	uint64_t started_ns = proc->start_boottime_ns - session->record.start_boottime_ns;
+	double end_s = report__since_start(model, proc->ended ? proc->end_ns : session->end_ns);
+	double start_s = proc->start_known ? (double)(int64_t)started_ns / NSEC_PER_SEC : 0;
+
+	return end_s - (start_s > 0 ? start_s : 0);
+}
+
+static int by_slowness(const void *a, const void *b)
+{
+	const struct report_slow_fault *fa = a, *fb = b;
+
+	if (fa->latency_ns != fb->latency_ns)
+		return fa->latency_ns > fb->latency_ns ? -1 : 1;
+	if (fa->t_s != fb->t_s)
+		return fa->t_s < fb->t_s ? -1 : 1;
+	return (fa->tid > fb->tid) - (fa->tid < fb->tid);
+}
+
+static int build_slow(const struct model *model, const struct latency *latency,
+		      struct report_process *row)
+{
+	struct report_slow_fault *rows = calloc(latency->slow.nr + 1, sizeof(*rows));
+
+	row->faults.latency.slow_ns = latency->slow_ns;
+	row->faults.latency.slow_total = latency->slow_total;
+	row->faults.latency.slow = rows;
+	if (!rows)
+		return -ENOMEM;
+	for (size_t i = 0; i < latency->slow.nr; i++) {
+		const struct slow_fault *fault = &latency->slow.items[i];
+
+		rows[i] = (struct report_slow_fault){
+			.t_s = report__since_start(model, fault->begin_ns),
+			.tid = fault->tid,
+			.cause = fault->cause,
+			.latency_ns = fault->latency_ns,
+			.address = fault->addr,
+			.mapping = strdup(report__mapping_name(fault->name, fault->region)),
+			.offset = fault->offset,
+			.ip = fault->ip,
+			.ip_mapping = fault->ip_name ? strdup(name__text(fault->ip_name)) : NULL,
+			.ip_offset = fault->ip_offset,
+		};
+		row->faults.latency.nr_slow++;
+		if (!rows[i].mapping || (fault->ip_name && !rows[i].ip_mapping))
+			return -ENOMEM;
+	}
+	qsort(rows, row->faults.latency.nr_slow, sizeof(*rows), by_slowness);
+	return 0;
+}
+
+int report_latency__build(const struct model *model, const struct process *proc,
+			  struct report_process *row)
+{
+	const struct mt_probe *probe = report__probe(model, "fault latency");
+	const struct faults *faults = &proc->faults;
+	const struct latency *latency = &faults->latency;
+	double traced_s = process__traced_s(model, proc);
+	bool exact;
+
+	if (!probe)
+		return 0;
+	row->faults.latency.known = true;
+	row->faults.latency.weight = probe->weight ?: 1;
+	exact = row->faults.latency.weight == 1;
+	for (int i = 0; i < NR_CAUSES; i++)
+		summarise(latency->by_cause[i], faults->by_cause[i], exact,
+			  &row->faults.latency.by_cause[i]);
+	for (int i = 0; i < NR_REGIONS; i++)
+		summarise(latency->by_region[i], faults->by_region[i], exact,
+			  &row->faults.latency.by_region[i]);
+	summarise(latency->all, faults->minor + faults->major, exact, &row->faults.latency.all);
+	if (!exact)
+		sum_causes(faults, &row->faults.latency.all, row->faults.latency.by_cause);
+	row->faults.latency.share_known = row->faults.latency.all.total_known && traced_s > 0;
+	if (row->faults.latency.share_known)
+		row->faults.latency.share =
+			row->faults.latency.all.total_ns / NSEC_PER_SEC / traced_s;
+	for (unsigned int i = 0; latency->all && i < REPORT_LATENCY_BINS; i++)
+		row->faults.latency.log2[i] = histogram__log2(latency->all, i);
+	return build_slow(model, latency, row);
+}
