@@ -368,6 +368,8 @@ static void test_no_rows(void **state)
 	struct feed *feed = *state;
 	struct mt_sample sample = {.hdr = record__header(MT_KIND_SAMPLE, sizeof(sample), PID, PID),
 				   .rss_bytes = 12288};
+	struct mt_counted minor = {.hdr = record__header(MT_KIND_COUNTED, sizeof(minor), PID, PID),
+				   .addr = HEAP};
 	struct export *export = export__open(feed, &ndjson_lines);
 
 	feed__session(feed, 1000000000);
@@ -378,6 +380,9 @@ static void test_no_rows(void **state)
 			   "\"region\":\"vdso\",\"size_bytes\":8192,\"name\":\"[vdso]\","
 			   "\"detail\":\"prot=r-x private\"}");
 	feed__now(feed, &sample);
+	assert_row(export, "{\"kind\":\"rss\",\"size_bytes\":12288}");
+	feed__now(feed, &minor);
+	feed__gone(feed, PID + 1);
 	assert_row(export, "{\"kind\":\"rss\",\"size_bytes\":12288}");
 	feed__tick(feed, MT_KIND_END, feed->now_ns + 1000);
 	feed__fault(feed, PID, HEAP, FLT(0, 0));

@@ -106,9 +106,13 @@ static void fill_fault(const struct filling *f)
 		detail__add(f->row, "protection");
 }
 
+/* The minor ones, of which some are told, have had their row as faults. */
 static void fill_major(const struct filling *f)
 {
-	fill_access(f, f->ev->counted.addr);
+	if (f->ev->counted.major)
+		fill_access(f, f->ev->counted.addr);
+	else
+		f->row->kind = NULL;
 }
 
 static void fill_result(const struct filling *f, bool is_address)
