@@ -45,21 +45,29 @@ static __always_inline void batch__send(struct mt_batch *batch)
 	batch->rec.nr = 0;
 }
 
-/* A fault that found no table of pages has ended: which of the two did it map? */
-static __always_inline void batch__settle_no_table(struct mt_batch *batch)
+/*
+ * A fault that found no table of pages: which of the two has it mapped? Its thread says so by its
+ * next fault; another thread of the process, which shares the table, at once.
+ */
+static __always_inline void batch__settle_no_table(struct mt_batch *batch, __u64 id)
 {
 	__u64 addr = batch->no_table;
-	struct pte pte = pagetable__find(current__pgd(), addr);
 	struct mt_huge *rec;
+	struct pte pte;
 
 	batch->no_table = 0;
-	if (pte.shift == PAGE_SHIFT)
+	if (batch->rec.hdr.tgid != id >> 32)
+		return;
+	pte = pagetable__find(current__pgd(), addr);
+	if (pte.shift == PAGE_SHIFT && batch->rec.hdr.tid == (__u32)id)
 		return;
 	rec = record__reserve(MT_KIND_HUGE, sizeof(*rec));
 	if (!rec)
 		return;
+	rec->hdr.tid = batch->rec.hdr.tid;
 	rec->addr = addr;
-	rec->size_bytes = pte.entry & PTE_PRESENT ? 1ULL << pte.shift : 0;
+	rec->size_bytes =
+		pte.shift == PAGE_SHIFT || pte.entry & PTE_PRESENT ? 1ULL << pte.shift : 0;
 	record__submit(rec);
 }
 
@@ -69,8 +77,6 @@ static __always_inline void batch__begin(struct mt_batch *batch, __u64 id)
 
 	if (moved && batch->rec.nr)
 		batch__send(batch);
-	if (moved)
-		batch->no_table = 0;
 	if (!batch->rec.nr)
 		batch->rec.hdr.flags = moved ? MT_FAULTS_MOVED : 0;
 	batch->rec.hdr.tgid = id >> 32;
@@ -83,9 +89,9 @@ static __always_inline void batch__add(struct mt_batch *batch, __u64 id, __u64 a
 	struct mt_fault *fault;
 	__u32 nr;
 
-	batch__begin(batch, id);
 	if (batch->no_table)
-		batch__settle_no_table(batch);
+		batch__settle_no_table(batch, id);
+	batch__begin(batch, id);
 	if (state == MT_ENTRY_NO_TABLE)
 		batch->no_table = addr;
 	nr = batch->rec.nr;

@@ -107,7 +107,7 @@ enum mt_entry {
 	MT_ENTRY_ALLOWED = 7,	/* there, and it allows this access: another thread was faster */
 };
 
-/* The thread comes to the CPU, or back to it after others faulted there. */
+/* The thread has not faulted on this CPU before, or others have since it did. */
 #define MT_FAULTS_MOVED 0x1
 struct mt_faults {
 	struct mt_record hdr; /* time_ns: of the first fault */
@@ -137,13 +137,13 @@ struct mt_counted {
 
 /*
  * MT_KIND_HUGE: what the last fault of this thread mapped, which began with MT_ENTRY_NO_TABLE at
- * this address; of one that mapped a page of the usual size there is no record, unless the thread's
- * next fault has MT_FAULTS_MOVED: then nobody looked.
+ * this address. Where there is none before the thread's next fault, it was a page of the usual
+ * size; but if that fault has MT_FAULTS_MOVED or is by another CPU, nobody looked.
  */
 struct mt_huge {
 	struct mt_record hdr;
 	__u64 addr;
-	__u64 size_bytes; /* of the huge page; 0: nothing is mapped there any more */
+	__u64 size_bytes; /* of the page, huge or not; 0: nothing is mapped there any more */
 };
 
 /* MT_KIND_TIMED_FAULTS: faults from begin to end, in the order of their ends, of one thread. */

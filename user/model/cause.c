@@ -54,9 +54,18 @@ struct fault_facts fault__facts(struct mirror *mirror, const struct vma *vma,
 
 	if (fault->ended)
 		facts.huge = fault->huge_bytes ? HUGE_YES : HUGE_NO;
-	else if (fault->entry == MT_ENTRY_NO_TABLE && has_room_for_huge(mirror, fault->addr))
+	else if (fault->entry == MT_ENTRY_NO_TABLE &&
+		 (!vma || has_room_for_huge(mirror, fault->addr)))
 		facts.huge = HUGE_OPEN;
 	return facts;
+}
+
+void facts__set_vma(struct fault_facts *facts, struct mirror *mirror, const struct vma *vma,
+		    uint64_t addr)
+{
+	facts->backing = vma__backing(vma);
+	if (facts->huge == HUGE_OPEN && !has_room_for_huge(mirror, addr))
+		facts->huge = HUGE_NO;
 }
 
 static enum fault_cause cause__of_write(const struct fault_facts *facts)

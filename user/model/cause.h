@@ -37,6 +37,9 @@ struct fault_facts {
 /* The facts of a fault in vma (NULL: not known), before its end. */
 struct fault_facts fault__facts(struct mirror *mirror, const struct vma *vma,
 				const struct event_fault *fault);
+/* The mapping was not known then, and is now. */
+void facts__set_vma(struct fault_facts *facts, struct mirror *mirror, const struct vma *vma,
+		    uint64_t addr);
 enum backing vma__backing(const struct vma *vma); /* NULL: BACKING_UNKNOWN */
 
 /* The cause; major: it was read from disk or swap. The rules are those of memtrace(8), CAUSES. */

@@ -139,12 +139,15 @@ void faults__take_huge(struct process *proc, struct thread *thread, const struct
 {
 	struct pending *fault = &thread->pending;
 
-	if (!pending__is_at(fault, huge->addr) || fault->facts.huge != HUGE_OPEN ||
-	    !huge->size_bytes)
+	if (!pending__is_at(fault, huge->addr) || fault->facts.huge != HUGE_OPEN)
 		return;
-	fault->facts.huge = HUGE_YES;
+	fault->gone = !huge->size_bytes;
+	if (fault->gone)
+		return;
+	fault->facts.huge = huge->size_bytes > 1ULL << PAGE_SHIFT ? HUGE_YES : HUGE_NO;
 	pending__find_cause(proc, fault);
-	proc->faults.huge_bytes += huge->size_bytes;
+	if (fault->facts.huge == HUGE_YES)
+		proc->faults.huge_bytes += huge->size_bytes;
 }
 
 static void pending__settle(struct process *proc, struct thread *thread, uint32_t *min,
@@ -289,15 +292,22 @@ static void faults__note_miss(struct process *proc, struct thread *thread)
 	};
 }
 
-/* The thread's last fault before this one: all that will be known of it is known. */
-static int faults__end_last(struct process *proc, struct thread *thread,
-			    const struct event_fault *fault, uint64_t *lost)
+/* Has the kernel side looked what the thread's last fault mapped, before it sent this one? */
+static bool pending__was_seen(const struct pending *last, const struct event *ev)
 {
+	return !last->gone && !ev->fault.moved && last->cpu == ev->cpu;
+}
+
+/* The thread's last fault before this one: all that will be known of it is known. */
+static int faults__end_last(struct process *proc, struct thread *thread, const struct event *ev,
+			    uint64_t *lost)
+{
+	const struct event_fault *fault = &ev->fault;
 	struct pending *last = &thread->pending;
 
 	faults__settle(proc, thread, fault->flt, fault->kernel ? FLT_UNDECIDED : FLT_UNCAUSED,
 		       lost);
-	if (last->counted && last->facts.huge == HUGE_OPEN && !fault->moved) {
+	if (last->counted && last->facts.huge == HUGE_OPEN && pending__was_seen(last, ev)) {
 		last->facts.huge = HUGE_NO;
 		pending__find_cause(proc, last);
 	}
@@ -321,6 +331,7 @@ static void pending__begin(struct pending *pending, const struct event *ev, stru
 	pending->region = place->region;
 	pending->facts = *facts;
 	pending->cause = fault__cause(facts, false);
+	pending->cpu = ev->cpu;
 	pending->weight = 1;
 	pending->addr = fault->addr;
 	pending->begin_ns = ev->time_ns - fault->latency_ns;
@@ -338,7 +349,7 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 	struct place *place;
 	struct vma *vma;
 	bool grew;
-	int err = faults__end_last(proc, thread, fault, lost);
+	int err = faults__end_last(proc, thread, ev, lost);
 
 	if (err)
 		return err;
@@ -384,7 +395,7 @@ static void miss__resolve(struct process *proc, struct miss *miss, const struct 
 	place->major += miss->major;
 	other->pages_touched -= miss->fresh;
 	place->pages_touched += miss->fresh;
-	miss->facts.backing = vma__backing(vma);
+	facts__set_vma(&miss->facts, &proc->mirror, vma, miss->addr);
 	proc->faults.by_cause[cause]--;
 	cause = fault__cause(&miss->facts, miss->major);
 	proc->faults.by_cause[cause]++;

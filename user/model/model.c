@@ -199,12 +199,13 @@ static int take_counted(struct model *model, const struct event *ev)
 
 static int take_huge(struct model *model, const struct event *ev)
 {
-	struct subject subject;
-	int err = model__subject(model, ev, &subject);
+	/* By another thread, perhaps: this one may have ended. */
+	struct process *proc = model__find_process(model, ev->tgid);
+	struct thread *thread = proc ? process__find_thread(proc, ev->tid) : NULL;
 
-	if (!err)
-		faults__take_huge(subject.proc, subject.thread, ev->huge);
-	return err;
+	if (thread)
+		faults__take_huge(proc, thread, ev->huge);
+	return 0;
 }
 
 /* Does the call populate memory that nobody has touched? */

@@ -57,11 +57,13 @@ struct pending {
 	bool fresh;   /* the page had not faulted before */
 	bool kernel;
 	bool timed;
+	bool gone; /* what it mapped was, when somebody looked */
 	enum fault_access access : 8;
 	enum region region : 8;
 	struct fault_facts facts;
 	enum fault_cause cause : 8; /* that it is counted under */
-	uint32_t weight;	    /* so many faults the latency stands for; 0: for none */
+	uint16_t cpu;
+	uint32_t weight; /* so many faults the latency stands for; 0: for none */
 	uint64_t addr;
 	uint64_t begin_ns;   /* 0: not known */
 	uint64_t latency_ns; /* if timed */
