@@ -102,6 +102,10 @@ static __always_inline void batch__add(struct mt_batch *batch, __u64 id, __u64 a
 	fault->addr_flags = addr | flags;
 	fault->time_ns = bpf_ktime_get_ns();
 	fault->flt = current__flt();
+	if (settings.slow_ns) {
+		batch->last_addr = addr;
+		batch->last_ns = fault->time_ns;
+	}
 	batch->rec.nr = nr + 1;
 	if (nr + 1 == MT_BATCH_FAULTS)
 		batch__send(batch);
@@ -158,11 +162,39 @@ int BPF_PROG(page_fault_kernel, unsigned long address, struct pt_regs *regs,
 	return fault__add(address, x86__fault_flags(error_code) | MT_FAULT_KERNEL);
 }
 
+/* Where another has faulted on this CPU since, or the thread came from another, nobody knows. */
+static __always_inline bool fault__was_quick(const struct mt_batch *batch, __u64 addr)
+{
+	return batch->rec.hdr.tid == (__u32)bpf_get_current_pid_tgid() &&
+	       batch->last_addr >> PAGE_SHIFT == addr >> PAGE_SHIFT &&
+	       bpf_ktime_get_ns() - batch->last_ns < settings.slow_ns;
+}
+
+/* What a minor fault weighs: by its turn, or nothing if it is to be sent for being slow. */
+static __always_inline bool minor__weigh(__u64 addr, __u32 *weight)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct mt_batch *batch = bpf_map_lookup_elem(&batches, &cpu);
+
+	if (!batch)
+		return false;
+	if (++batch->nr_minor >= settings.minor_weight) {
+		batch->nr_minor = 0;
+		*weight = settings.minor_weight;
+		return true;
+	}
+	*weight = 0;
+	return !fault__was_quick(batch, addr);
+}
+
 static __always_inline int fault__counted(struct bpf_perf_event_data *ctx, __u16 flags)
 {
+	__u32 weight = ctx->sample_period;
 	struct mt_counted *rec;
 
 	if (!tgid__traced(bpf_get_current_pid_tgid() >> 32))
+		return 0;
+	if (settings.slow_ns && !(flags & MT_COUNTED_MAJOR) && !minor__weigh(ctx->addr, &weight))
 		return 0;
 	rec = record__reserve(MT_KIND_COUNTED, sizeof(*rec));
 	if (!rec)
@@ -170,7 +202,7 @@ static __always_inline int fault__counted(struct bpf_perf_event_data *ctx, __u16
 	rec->hdr.flags = flags;
 	rec->addr = ctx->addr;
 	rec->ip = PT_REGS_IP(&ctx->regs);
-	rec->weight = ctx->sample_period;
+	rec->weight = weight;
 	rec->pad = 0;
 	record__submit(rec);
 	return 0;
@@ -183,7 +215,8 @@ int page_fault_major(struct bpf_perf_event_data *ctx)
 	return fault__counted(ctx, MT_COUNTED_MAJOR);
 }
 
-/* The kernel has just counted a minor fault: software event page-faults-min, one of many. */
+/* The kernel has just counted a minor fault: software event page-faults-min, one of many, or
+ * each where slow ones are looked for. */
 SEC("perf_event")
 int page_fault_minor(struct bpf_perf_event_data *ctx)
 {

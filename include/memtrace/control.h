@@ -11,6 +11,11 @@ struct mt_config {
 	__u32 follow;	 /* trace the children of traced processes */
 	__u32 self_tgid; /* the tracer */
 	__u32 wakeup_bytes;
+	/* Of minor faults the programs pick one of minor_weight, and those that took as long as
+	 * slow_ns. slow_ns 0: the perf event picks. */
+	__u32 minor_weight;
+	__u32 pad;
+	__u64 slow_ns;
 };
 
 /*
@@ -42,7 +47,12 @@ struct mt_batch {
 	struct mt_fault fault[MT_BATCH_FAULTS];
 	__u64 busy;	/* a program is at it */
 	__u64 no_table; /* the thread's last fault, if it began with MT_ENTRY_NO_TABLE; 0: none */
-	__u8 pad[16];	/* whole cache lines */
+	/* With slow_ns: the last fault, whoever has sent it, and minor ones since one was picked.
+	 */
+	__u64 last_addr;
+	__u64 last_ns;
+	__u32 nr_minor;
+	__u8 pad[60]; /* whole cache lines */
 };
 
 _Static_assert(sizeof(struct mt_batch) % 64 == 0, "a CPU's batch shares no cache line");

@@ -357,7 +357,7 @@ struct mt_probe {
 	char via[64];
 	char misses[160]; /* separated by "; ", empty: nothing known */
 	__u32 weight;	  /* 1: each event is seen; n: one stands for n */
-	__u32 pad;
+	__u32 slow_ns; /* of fault latency: what took as long is seen in any case; 0: it is not */
 };
 
 /* MT_KIND_END: tracing ended. */

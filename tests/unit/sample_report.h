@@ -107,6 +107,66 @@ static inline void sample__faults(struct report_process *process)
 	process->faults.run_pages_log2[2] = 10;
 }
 
+/* Causes and latency, one of 17 minor faults timed; two faults were slow. */
+static inline void sample__latency(struct report_process *process)
+{
+	process->faults.causes_known = true;
+	process->faults.by_cause[CAUSE_ANON_ZERO] = 1500;
+	process->faults.by_cause[CAUSE_HUGE] = 488;
+	process->faults.by_cause[CAUSE_FILE_MAJOR] = 10;
+	process->faults.by_cause[CAUSE_RACED] = 2;
+	process->faults.huge_bytes = 488 * 2 * MIB;
+	process->faults.invalid = 3;
+	process->faults.latency.known = true;
+	process->faults.latency.weight = 17;
+	process->faults.latency.by_cause[CAUSE_ANON_ZERO] =
+		(struct report_latency){88, 1215, 1599, 3967, 12345, true, 1500 * 1300.0};
+	process->faults.latency.by_cause[CAUSE_HUGE] =
+		(struct report_latency){29, 61439, 90111, 125000, 125000, true, 488 * 62500.0};
+	process->faults.latency.by_cause[CAUSE_FILE_MAJOR] =
+		(struct report_latency){10, 950271, 4718591, 20266428, 20266428, true, 44e6};
+	process->faults.latency.by_region[REGION_HEAP] =
+		(struct report_latency){88, 1215, 1599, 3967, 12345, true, 1500 * 1300.0};
+	process->faults.latency.all =
+		(struct report_latency){127, 1279, 61439, 950271, 20266428, true, 76.45e6};
+	process->faults.latency.log2[10] = 88 * 17;
+	process->faults.latency.log2[15] = 29 * 17;
+	process->faults.latency.log2[20] = 10;
+	process->faults.latency.share_known = true;
+	process->faults.latency.share = 0.00826;
+}
+
+static inline void sample__slow(struct report_process *process)
+{
+	process->faults.latency.slow_ns = 1000500;
+	process->faults.latency.minor_slow_ns = 1000000;
+	process->faults.latency.slow_total = 3;
+	process->faults.latency.nr_slow = 2;
+	process->faults.latency.slow = calloc(2, sizeof(*process->faults.latency.slow));
+	process->faults.latency.slow[0] = (struct report_slow_fault){
+		.t_s = 3.5,
+		.tid = 4250,
+		.cause = CAUSE_FILE_MAJOR,
+		.latency_ns = 20266428,
+		.address = 0x7f0000001234,
+		.mapping = strdup("/srv/db/\033[2Jindex"),
+		.offset = 0x1234,
+		.ip = 0x7f3e10001000,
+		.ip_mapping = strdup("libc.so.6"),
+		.ip_offset = 0x1000,
+	};
+	process->faults.latency.slow[1] = (struct report_slow_fault){
+		.t_s = 1.25,
+		.tid = 4242,
+		.cause = CAUSE_FILE_MAJOR,
+		.latency_ns = 1000500,
+		.address = 0x7f0000002000,
+		.mapping = strdup("[anon]"),
+		.offset = 0x2000,
+		.ip = 0xffffffff81b6a330,
+	};
+}
+
 static inline void sample__heap(struct report_process *process)
 {
 	process->heap.brk_bytes = 4 * MIB;
@@ -198,12 +258,31 @@ static inline struct report *sample__full(void)
 	return report;
 }
 
+/* The same of a newer recording, with --slow. */
+static inline struct report *sample__timed(void)
+{
+	struct report *report = sample__full();
+
+	sample__latency(&report->processes[0]);
+	sample__slow(&report->processes[0]);
+	return report;
+}
+
 /* Every number as large as it can be. */
 static inline struct report *sample__huge(void)
 {
-	struct report *report = sample__full();
+	struct report *report = sample__timed();
 	struct report_process *process = &report->processes[0];
 
+	process->faults.by_cause[CAUSE_ANON_MERGED] = UINT64_MAX;
+	process->faults.huge_bytes = UINT64_MAX - 1;
+	process->faults.latency.by_cause[CAUSE_FILE_MAJOR].max_ns = UINT64_MAX;
+	process->faults.latency.by_cause[CAUSE_FILE_MAJOR].total_ns = 1e30;
+	process->faults.latency.all.total_ns = 1e30;
+	process->faults.latency.share = 1e21;
+	process->faults.latency.log2[39] = UINT64_MAX / 2;
+	process->faults.latency.slow_total = UINT64_MAX;
+	process->faults.latency.slow[0].latency_ns = UINT64_MAX;
 	report->loss.records = UINT64_MAX / 2;
 	report->loss.delivered = UINT64_MAX / 2;
 	report->loss.by_cause[0].count = UINT64_MAX / 2;

@@ -209,6 +209,11 @@ static void test_words(void **state)
 		{"-a -\xc3\xa4", "unknown option '-\xc3\xa4'"},
 		{"-a --force", "--force is for a recording: --record FILE"},
 		{"-a --record", "--record needs a value"},
+		{"-a --slow", "--slow needs a value"},
+		{"-a --slow -1", "--slow: '-1' is not a number of microseconds"},
+		{"-a --slow 1ms", "--slow: '1ms' is not a number of microseconds"},
+		{"-a --slow 0", "--slow: 0 us is out of range: 0.001 to 4000000 us"},
+		{"-a --slow 4000001", "--slow: 4000001 us is out of range: 0.001 to 4000000 us"},
 		{"-a --record -", "--record -: 'memtrace record -o -' writes to a pipe"},
 		{"-a -q report x", "'report' goes before all options"},
 		{"-a --record x -o x", "-o and --record name the same file"},
@@ -248,11 +253,13 @@ static void test_words(void **state)
 		{"export x y", "unexpected 'y': export takes 1 recording"},
 		{"export x -F json", "-F: unknown format 'json': ndjson or csv"},
 		{"export x -n 3", "memtrace export takes no -n"},
+		{"export x --slow 1", "memtrace export takes no --slow"},
 		{"export x -d1", "memtrace export takes no -d"},
 
 		{"diff", "diff: name the recordings to compare"},
 		{"diff x", "diff: name the recordings to compare"},
 		{"diff x y z", "unexpected 'z': diff takes 2 recordings"},
+		{"diff x y --slow 1", "memtrace diff takes no --slow"},
 		{"diff - -", "standard input is one recording, not two"},
 		{"diff x y -o y", "-o y would replace the recording"},
 		{"diff x y -v", "memtrace diff takes no -v"},
@@ -294,7 +301,14 @@ static void test_verbs(void **state)
 	assert_string_equal(opt.keep, "x");
 	assert_string_equal(opt.output, "y");
 	options__release(&opt);
-	assert_int_equal(parse("report -qv -n3 x -F json -o y", &opt), 0);
+	assert_int_equal(parse("-a --slow 250", &opt), 0);
+	assert_int_equal(opt.slow_ns, 250000);
+	options__release(&opt);
+	assert_int_equal(parse("record -a -o x --slow=0.0016", &opt), 0);
+	assert_int_equal(opt.slow_ns, 2);
+	options__release(&opt);
+	assert_int_equal(parse("report -qv -n3 x -F json -o y --slow 4000000", &opt), 0);
+	assert_int_equal(opt.slow_ns, 4000000000);
 	assert_int_equal(opt.verb, VERB_REPORT);
 	assert_int_equal(opt.nr_files, 1);
 	assert_string_equal(opt.files[0], "x");

@@ -120,6 +120,24 @@ static void test_duration(void **state)
 	assert_string_equal(units__duration(273600).s, "3d 04h");
 }
 
+static void test_latency(void **state)
+{
+	(void)state;
+	assert_string_equal(units__latency(0, true).s, "0 ns");
+	assert_string_equal(units__latency(999, true).s, "999 ns");
+	assert_string_equal(units__latency(1000, true).s, "1.0 µs");
+	assert_string_equal(units__latency(1649, false).s, "1.6 us");
+	assert_string_equal(units__latency(99949, true).s, "99.9 µs");
+	assert_string_equal(units__latency(99950, true).s, "100 µs");
+	assert_string_equal(units__latency(999499, true).s, "999 µs");
+	assert_string_equal(units__latency(999500, true).s, "1.0 ms");
+	assert_string_equal(units__latency(20266428, true).s, "20.3 ms");
+	assert_string_equal(units__latency(999499999, true).s, "999 ms");
+	assert_string_equal(units__latency(999500000, true).s, "1.00 s");
+	assert_string_equal(units__latency(61000000000, true).s, "1m 01s");
+	assert_true(strlen(units__latency(UINT64_MAX, true).s) < 40);
+}
+
 static void assert_terminal(const char *s, bool utf8, const char *expected)
 {
 	char *escaped = escape__terminal(s, utf8);
@@ -219,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_percent),
 		cmocka_unit_test(test_percent_change),
 		cmocka_unit_test(test_duration),
+		cmocka_unit_test(test_latency),
 		cmocka_unit_test(test_escape_terminal),
 		cmocka_unit_test(test_escape_invalid_utf8),
 		cmocka_unit_test(test_escape_utf8),

@@ -32,7 +32,7 @@ void histogram__add(struct histogram *histogram, uint64_t value, uint32_t weight
 {
 	uint32_t *slot = &histogram->slots[slot__of(value)];
 
-	histogram->samples++;
+	histogram->samples += weight > 0;
 	histogram->count += weight;
 	histogram->sum += value * weight;
 	*slot = weight > UINT32_MAX - *slot ? UINT32_MAX : *slot + weight;

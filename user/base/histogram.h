@@ -16,10 +16,10 @@
 #define HISTOGRAM_SLOTS ((HISTOGRAM_TOP_BITS - HISTOGRAM_SUB_BITS + 1) * HISTOGRAM_SUB)
 
 struct histogram {
-	uint64_t samples; /* the values */
+	uint64_t samples; /* the values that weigh something */
 	uint64_t count;	  /* of them, each as often as it weighs */
 	uint64_t sum;
-	uint64_t max;
+	uint64_t max;			 /* of the others, too */
 	uint32_t slots[HISTOGRAM_SLOTS]; /* that are full stay so */
 };
 

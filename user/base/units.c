@@ -192,6 +192,25 @@ struct unit_text units__duration(double seconds)
 	return ret;
 }
 
+struct unit_text units__latency(uint64_t ns, bool utf8)
+{
+	struct unit_text ret;
+	const char *unit = utf8 ? "µs" : "us";
+	double value = (double)ns / 1e3;
+
+	if (ns >= 999500000)
+		return units__duration((double)ns / 1e9);
+	if (value >= 999.5) {
+		value /= 1e3;
+		unit = "ms";
+	}
+	if (ns < 1000)
+		FORMAT(ret, "%" PRIu64 " ns", ns);
+	else
+		FORMAT(ret, "%.*f %s", value < 99.95 ? 1 : 0, value, unit);
+	return ret;
+}
+
 struct unit_text units__address(uint64_t address)
 {
 	struct unit_text ret;

@@ -113,6 +113,23 @@ static error_t parse_interval(struct parse *parse, const char *text)
 	return 0;
 }
 
+/* That of a recording has 32 bits. */
+#define SLOW_MAX_US 4e6
+
+static error_t parse_slow(struct parse *parse, const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || text[strspn(text, "0123456789.")])
+		return usage_error(parse, "--slow: '%s' is not a number of microseconds", text);
+	if (!(value >= 0.001) || value > SLOW_MAX_US)
+		return usage_error(parse, "--slow: %s us is out of range: 0.001 to %.0f us", text,
+				   SLOW_MAX_US);
+	parse->opt->slow_ns = (uint64_t)(value * 1000 + 0.5);
+	return 0;
+}
+
 /* "text or json": the formats of a verb. */
 static const char *list_formats(unsigned int formats, char *text, size_t size)
 {
@@ -221,6 +238,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_FORCE:
 		opt->force = true;
 		return 0;
+	case KEY_SLOW:
+		return parse_slow(parse, arg);
 	case 'n':
 		return parse_top(parse, arg);
 	case 'q':

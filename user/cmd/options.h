@@ -57,6 +57,7 @@ struct options {
 	double interval_s; /* 0: no lines while it runs */
 	enum output_format format;
 	const char *output; /* borrowed from argv; NULL: standard output */
+	uint64_t slow_ns;   /* list faults that took as long; 0: none */
 	size_t top;
 	bool quiet;
 	bool verbose;

@@ -135,6 +135,7 @@ static int run__open_source(struct run *run)
 		.command = opt->command,
 		/* Without lines the timelines still have their points. */
 		.interval_ns = (opt->interval_s ?: 1) * NSEC_PER_SEC,
+		.slow_ns = opt->slow_ns,
 		.target = target,
 	};
 	int err;

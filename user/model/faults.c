@@ -241,7 +241,7 @@ int faults__close(struct process *proc, struct thread *thread)
 	if (!fault->timed || !fault->counted || fault->open)
 		return 0;
 	fault->timed = false;
-	if (fault->weight && !proc->forgets)
+	if (!proc->forgets)
 		err = latency__note(latency, proc->usage, fault->cause, fault->region,
 				    fault->latency_ns, fault->weight);
 	if (!err && latency->slow_ns && fault->latency_ns >= latency->slow_ns)

@@ -38,39 +38,6 @@ static void totals(struct text *text, const struct report_process *process)
 	text__end(text);
 }
 
-/* Most faults first; a handful of rows, so that the simplest sort will do. */
-static void by_region(struct text *text, const struct report_process *process)
-{
-	static const struct column columns[] = {
-		{"by region", COLUMN_LEFT, 0, 0},
-		{"faults", COLUMN_RIGHT, 0, 0},
-		{"%", COLUMN_RIGHT, 0, 0},
-		{"", COLUMN_BAR, 0, 1},
-	};
-	const uint64_t *faults = process->faults.by_region;
-	bool done[NR_REGIONS] = {false};
-	struct table table;
-	int top;
-
-	table__open(&table, text, 2, columns, LENGTH(columns));
-	for (;;) {
-		top = -1;
-		for (int i = 0; i < NR_REGIONS; i++) {
-			if (faults[i] && !done[i] && (top < 0 || faults[i] > faults[top]))
-				top = i;
-		}
-		if (top < 0)
-			break;
-		done[top] = true;
-		table__add(&table, region__name((enum region)top));
-		table__add(&table, units__count(faults[top]).s);
-		table__add(&table, units__percent(faults[top], process->faults.total).s);
-		table__add_bar(&table, fraction(faults[top], process->faults.total));
-	}
-	text__end(text);
-	table__close(&table);
-}
-
 /* Many mappings can share these names; where each is tells them apart. */
 static bool nameless(const struct report_mapping *mapping)
 {
@@ -259,7 +226,8 @@ void section__faults(struct text *text, const struct report *report,
 	}
 	totals(text, process);
 	rates(text, process);
-	by_region(text, process);
+	section__breakdown(text, process);
+	section__latency(text, process);
 	by_mapping(text, report, process);
 	section__space(text, report, process);
 	chart__log2(text, "run, pages", "faults", process->faults.run_pages_log2,

@@ -88,7 +88,6 @@ static int build_slow(const struct model *model, const struct latency *latency,
 {
 	struct report_slow_fault *rows = calloc(latency->slow.nr + 1, sizeof(*rows));
 
-	row->faults.latency.slow_ns = latency->slow_ns;
 	row->faults.latency.slow_total = latency->slow_total;
 	row->faults.latency.slow = rows;
 	if (!rows)
@@ -125,10 +124,12 @@ int report_latency__build(const struct model *model, const struct process *proc,
 	double traced_s = process__traced_s(model, proc);
 	bool exact;
 
+	row->faults.latency.slow_ns = latency->slow_ns;
 	if (!probe)
 		return 0;
 	row->faults.latency.known = true;
 	row->faults.latency.weight = probe->weight ?: 1;
+	row->faults.latency.minor_slow_ns = probe->slow_ns;
 	exact = row->faults.latency.weight == 1;
 	for (int i = 0; i < NR_CAUSES; i++)
 		summarise(latency->by_cause[i], faults->by_cause[i], exact,

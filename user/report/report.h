@@ -100,7 +100,7 @@ struct report_latency {
 
 #define REPORT_LATENCY_BINS 40
 
-/* A fault that took longer than --slow. */
+/* A fault that took as long as --slow, or longer. */
 struct report_slow_fault {
 	double t_s; /* when it began */
 	uint32_t tid;
@@ -169,7 +169,10 @@ struct report_process {
 			 * make it more than 1. */
 			bool share_known;
 			double share;
-			uint64_t slow_ns; /* what takes longer is listed; 0: nothing is */
+			uint64_t slow_ns; /* what takes as long is listed; 0: nothing is */
+			/* Each minor fault that took as long was measured, too; 0: none for that.
+			 */
+			uint64_t minor_slow_ns;
 			uint64_t slow_total;
 			struct report_slow_fault *slow; /* slowest first; the slowest 1000 */
 			size_t nr_slow;

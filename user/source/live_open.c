@@ -94,6 +94,8 @@ static int live__load(struct live *live, struct error *error)
 		.follow = config->follow,
 		.self_tgid = getpid(),
 		.wakeup_bytes = WAKEUP_BYTES,
+		.minor_weight = probe__weight(&live->choice, "fault latency"),
+		.slow_ns = config->slow_ns,
 	};
 	err = memtrace_bpf__load(live->skel);
 	if (err)
@@ -164,6 +166,8 @@ static void live__emit_probe(struct live *live, uint64_t time_ns, const struct p
 	snprintf(rec.fact, sizeof(rec.fact), "%s", probe->fact);
 	snprintf(rec.via, sizeof(rec.via), "%s", absent ? "none" : probe->via);
 	snprintf(rec.misses, sizeof(rec.misses), "%s", absent ? "all" : probe->misses);
+	if (!absent && probe->weight && live->config.slow_ns)
+		rec.slow_ns = live->config.slow_ns;
 	live__emit(live, &rec, sizeof(rec));
 }
 
@@ -197,7 +201,11 @@ static int live__enable(struct live *live, uint32_t pid, uint64_t time_ns, struc
 static int live__start(struct live *live, struct error *error)
 {
 	const struct probe_targets targets = {
-		.pids = live->pids, .nr_pids = live->config.nr_pids, .all = live->config.all};
+		.pids = live->pids,
+		.nr_pids = live->config.nr_pids,
+		.all = live->config.all,
+		.each = live->config.slow_ns,
+	};
 	uint64_t now = clock__now_ns();
 	int err;
 

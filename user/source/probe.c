@@ -51,8 +51,7 @@ static const struct probe probes[] = {
 	},
 	{
 		.fact = "fault latency",
-		.via = "exception to perf software event page-faults-min, one of 17, and -maj, "
-		       "each",
+		.via = "exception to perf page-faults-min (one of 17), -maj (each)",
 		.misses = "",
 		.how = PROBE_PERF,
 		.event = PERF_COUNT_SW_PAGE_FAULTS_MIN,
@@ -166,6 +165,14 @@ int probe__choose(struct probe_choice *choice, struct error *error)
 	return err;
 }
 
+unsigned int probe__weight(const struct probe_choice *choice, const char *fact)
+{
+	for (size_t i = 0; i < choice->nr; i++)
+		if (!strcmp(choice->chosen[i]->fact, fact))
+			return choice->chosen[i]->weight ?: 1;
+	return 1;
+}
+
 void probe__select_programs(const struct probe_choice *choice, struct bpf_object *object)
 {
 	for (size_t i = 0; i < NR_PROBES; i++)
@@ -247,7 +254,7 @@ static int perf__attach(const struct probe *probe, const struct probe_targets *t
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),
 		.config = probe->event,
-		.sample_period = probe->weight ?: 1,
+		.sample_period = targets->each ? 1 : probe->weight ?: 1,
 	};
 	struct perf_attachment attachment = {&attr, program, links};
 	int err = 0;

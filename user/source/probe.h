@@ -47,7 +47,8 @@ struct probe {
 struct probe_targets {
 	const uint32_t *pids;
 	size_t nr_pids;
-	bool all; /* instead of pids: every process */
+	bool all;  /* instead of pids: every process */
+	bool each; /* what has a weight: the programs pick, and want to see each */
 };
 
 /* Which probe serves which fact on this kernel. */
@@ -63,6 +64,9 @@ int probe__choose(struct probe_choice *choice, struct error *error);
 
 /* Page tables could not be read: take the next best way where that was one. */
 void probe__choose_without_tables(struct probe_choice *choice);
+
+/* Of so many events of this fact one is seen; 1: each, or none. */
+unsigned int probe__weight(const struct probe_choice *choice, const char *fact);
 
 /* Have the object load just the programs that were chosen. */
 void probe__select_programs(const struct probe_choice *choice, struct bpf_object *object);

@@ -44,6 +44,7 @@ struct source_config {
 	bool build_ids;	      /* deliver them, too */
 	bool command;	      /* see pids */
 	uint64_t interval_ns; /* of ticks */
+	uint64_t slow_ns;     /* each fault that takes as long is to be timed; 0: as it comes */
 	const char *target;   /* the same in words */
 };
 
