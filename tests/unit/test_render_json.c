@@ -115,7 +115,7 @@ static void test_keys(void **state)
 	assert_keys(
 		json_at(root, "processes.0.faults"),
 		"minor major total user kernel by_region by_access by_cause huge_bytes latency_ns "
-		"latency_by_cause latency_by_region slow timeline "
+		"latency_by_cause latency_by_region slow anon_by_size timeline "
 		"by_mapping by_mapping_omitted address_space address_space_omitted "
 		"run_pages_histogram");
 	assert_keys(json_at(root, "processes.0.faults.by_region"),

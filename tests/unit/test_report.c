@@ -246,6 +246,36 @@ static void test_retired(void **state)
 	report__free(report);
 }
 
+/* Named and untouched mappings are not among those that only a size tells apart. */
+static void test_anon_sizes(void **state)
+{
+	static const uint64_t sizes[] = {PAGE, 64 << 10, (1 << 20) - PAGE, 1 << 20, 1 << 20};
+	static const unsigned int expected[REPORT_ANON_SIZES] = {1, 2, 1};
+	struct feed *feed = *state;
+	const struct report_anon_size *classes;
+	struct report *report;
+	uint64_t at = AREA;
+
+	for (unsigned int i = 0; i < 5; i++, at += 1ULL << 30) {
+		feed__mmap(feed, at, sizes[i], RW, ANON, FLT(i, 0));
+		if (i == 4)
+			feed__anon_name(feed, at, sizes[i], "named");
+		feed__fault(feed, PID, at, FLT(i, 0));
+	}
+	feed__mmap(feed, at, PAGE, RW, ANON, FLT(5, 0));
+	feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(AREA, PAGE), 0, FLT(5, 0));
+	report = build(feed);
+	classes = report->processes[0].faults.anon_sizes;
+	for (unsigned int i = 0; i < REPORT_ANON_SIZES; i++)
+		assert_int_equal(classes[i].nr_mappings, expected[i]);
+	assert_int_equal(classes[1].mapped_bytes, (64 << 10) + (1 << 20) - PAGE);
+	assert_int_equal(classes[1].faults, 2);
+	assert_int_equal(classes[2].ge_bytes, 1 << 20);
+	assert_int_equal(classes[1].lt_bytes, 1 << 20);
+	assert_int_equal(classes[REPORT_ANON_SIZES - 1].lt_bytes, 0);
+	report__free(report);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, feed__setup, feed__teardown)
@@ -258,6 +288,7 @@ int main(void)
 		cmocka_unit_test(test_whole_run),
 		TEST(test_interval),
 		TEST(test_retired),
+		TEST(test_anon_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,6 +113,29 @@ static void write_slices(struct json *json, FILE *out, const struct report_proce
 	free(keep);
 }
 
+static json_t *anon_by_size(struct json *json, const struct report_process *process)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < REPORT_ANON_SIZES; i++) {
+		const struct report_anon_size *size = &process->faults.anon_sizes[i];
+		json_t *o;
+
+		if (!size->nr_mappings)
+			continue;
+		o = json_object();
+		json__set(json, o, "ge_bytes", json__count(size->ge_bytes));
+		json__set(json, o, "lt_bytes",
+			  size->lt_bytes ? json__count(size->lt_bytes) : json_null());
+		json__set(json, o, "mappings", json__count(size->nr_mappings));
+		json__set(json, o, "mapped_bytes", json__count(size->mapped_bytes));
+		json__set(json, o, "faults", json__count(size->faults));
+		json__set(json, o, "pages_touched", json__count(size->pages_touched));
+		json__append(json, list, o);
+	}
+	return list;
+}
+
 static json_t *by_cause(struct json *json, const struct report_process *process)
 {
 	json_t *o;
@@ -147,6 +170,7 @@ static json_t *fault_sums(struct json *json, const struct report_process *proces
 	json__set(json, o, "latency_by_cause", json_latency__by_cause(json, process));
 	json__set(json, o, "latency_by_region", json_latency__by_region(json, process));
 	json__set(json, o, "slow", json_latency__slow(json, process));
+	json__set(json, o, "anon_by_size", anon_by_size(json, process));
 	json__set(json, o, "timeline", fault_timeline(json, process));
 	return o;
 }

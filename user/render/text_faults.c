@@ -123,6 +123,51 @@ static void by_mapping(struct text *text, const struct report *report,
 		text__linef(text, "  * unmapped by now");
 }
 
+/* From so many on the rows of the table of mappings are too many to read. */
+#define MANY_ANON_MAPPINGS 4
+
+static void anon_by_size(struct text *text, const struct report_process *process)
+{
+	static const struct column columns[] = {
+		{"anonymous, by size", COLUMN_LEFT, 0, 0},
+		{"mappings", COLUMN_RIGHT, 0, 0},
+		{"mapped", COLUMN_RIGHT, 0, 0},
+		{"faults", COLUMN_RIGHT, 0, 0},
+		{"%", COLUMN_RIGHT, 0, 2},
+		{"touched", COLUMN_RIGHT, 0, 1},
+		{"", COLUMN_BAR, 0, 3},
+	};
+	uint64_t nr_mappings = 0;
+	struct table table;
+
+	for (int i = 0; i < REPORT_ANON_SIZES; i++)
+		nr_mappings += process->faults.anon_sizes[i].nr_mappings;
+	if (nr_mappings < MANY_ANON_MAPPINGS)
+		return;
+	text__end(text);
+	table__open(&table, text, 2, columns, LENGTH(columns));
+	for (int i = 0; i < REPORT_ANON_SIZES; i++) {
+		const struct report_anon_size *size = &process->faults.anon_sizes[i];
+
+		if (!size->nr_mappings)
+			continue;
+		if (!size->ge_bytes)
+			table__addf(&table, "below %s", units__bytes(size->lt_bytes).s);
+		else if (size->lt_bytes)
+			table__addf(&table, "%s to %s", units__bytes(size->ge_bytes).s,
+				    units__bytes(size->lt_bytes).s);
+		else
+			table__addf(&table, "%s and more", units__bytes(size->ge_bytes).s);
+		table__add(&table, units__count(size->nr_mappings).s);
+		table__add(&table, units__bytes(size->mapped_bytes).s);
+		table__add(&table, units__count(size->faults).s);
+		table__add(&table, units__percent(size->faults, process->faults.total).s);
+		table__add(&table, units__count(size->pages_touched).s);
+		table__add_bar(&table, fraction(size->faults, process->faults.total));
+	}
+	table__close(&table);
+}
+
 static void slice_row(struct table *table, const struct report_slice *slice, uint64_t most)
 {
 	table__add(table, units__address(slice->start).s);
@@ -229,6 +274,7 @@ void section__faults(struct text *text, const struct report *report,
 	section__breakdown(text, process);
 	section__latency(text, process);
 	by_mapping(text, report, process);
+	anon_by_size(text, process);
 	section__space(text, report, process);
 	chart__log2(text, "run, pages", "faults", process->faults.run_pages_log2,
 		    LENGTH(process->faults.run_pages_log2));

@@ -211,6 +211,7 @@ static int build_faults(const struct model *model, struct process *proc, struct 
 			row->faults
 				.run_pages_log2[31 - __builtin_clz((uint32_t)thread->run_length)] +=
 				thread->run_length;
+	build_anon_sizes(proc, row);
 	return build_mappings(proc, row) ?: build_slices(proc, row)
 						?: report_latency__build(model, proc, row);
 }

@@ -30,4 +30,8 @@ double report__since_start(const struct model *model, uint64_t time_ns);
 /* Of a file, or "[heap]" and the like. Borrowed. */
 const char *report__mapping_name(const struct name *name, enum region region);
 
+/* anon_sizes.c */
+struct process;
+void build_anon_sizes(const struct process *proc, struct report_process *row);
+
 #endif

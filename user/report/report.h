@@ -41,6 +41,20 @@ struct report_mapping {
 	bool unmapped;
 };
 
+/*
+ * Anonymous mappings without a name, by the size that each has (or had at most): a program may have
+ * thousands. Those that were summed up after their end are not among them.
+ */
+#define REPORT_ANON_SIZES 5
+struct report_anon_size {
+	uint64_t ge_bytes;
+	uint64_t lt_bytes; /* 0: no limit */
+	uint64_t nr_mappings;
+	uint64_t mapped_bytes;
+	uint64_t faults;
+	uint64_t pages_touched;
+};
+
 /* Faults in one slice of the address space: consecutive slices with faults, ascending. */
 struct report_slice {
 	uint64_t start;
@@ -181,7 +195,9 @@ struct report_process {
 		size_t nr_timeline;
 		struct report_mapping *mappings; /* most faults first; all of them */
 		size_t nr_mappings;
-		struct report_slice *slices; /* ascending address */
+		struct report_anon_size
+			anon_sizes[REPORT_ANON_SIZES]; /* all classes, small first */
+		struct report_slice *slices;	       /* ascending address */
 		size_t nr_slices;
 		uint64_t run_pages_log2[32]; /* runs of consecutive pages, faults per run: [2^i,
 						2^(i+1)) */
