@@ -273,129 +273,129 @@ static void test_anon_sizes(void **state)
 	assert_int_equal(classes[2].ge_bytes, 1 << 20);
 	assert_int_equal(classes[1].lt_bytes, 1 << 20);
 	assert_int_equal(classes[REPORT_ANON_SIZES - 1].lt_bytes, 0);
-	static void probe(struct feed * feed, const char *fact, const char *via, uint32_t weight)
-	{
-		struct mt_probe rec = {
-			.hdr = record__header(MT_KIND_PROBE, sizeof(rec), 0, 0),
-			.weight = weight,
-		};
+}
 
-		snprintf(rec.fact, sizeof(rec.fact), "%s", fact);
-		snprintf(rec.via, sizeof(rec.via), "%s", via);
-		feed__now(feed, &rec);
+static void probe(struct feed *feed, const char *fact, const char *via, uint32_t weight)
+{
+	struct mt_probe rec = {
+		.hdr = record__header(MT_KIND_PROBE, sizeof(rec), 0, 0),
+		.weight = weight,
+	};
+
+	snprintf(rec.fact, sizeof(rec.fact), "%s", fact);
+	snprintf(rec.via, sizeof(rec.via), "%s", via);
+	feed__now(feed, &rec);
+}
+
+/* Of each 17 of the faults of a cause one was timed; of the last cause none. */
+static void sampled_faults(struct feed *feed, uint32_t weight)
+{
+	struct mt_counted counted = {
+		.hdr = record__header(MT_KIND_COUNTED, sizeof(counted), PID, PID),
+		.weight = weight,
+	};
+
+	feed__mmap(feed, AREA, 512 * PAGE, RW, ANON, FLT(0, 0));
+	for (uint32_t i = 0; i < 51; i++) {
+		feed__fault_of(feed, PID, PID, AREA + i * PAGE,
+			       MT_FAULT_WRITE | (uint64_t)MT_ENTRY_NONE << MT_FAULT_ENTRY_SHIFT,
+			       FLT(i, 0), 0);
+		counted.addr = AREA + i * PAGE;
+		feed->now_ns += 1000 * (i % weight);
+		if (i % weight == weight - 1)
+			feed__now(feed, &counted);
 	}
+	feed__fault_of(feed, PID, PID, TEXT,
+		       MT_FAULT_EXEC | (uint64_t)MT_ENTRY_NONE << MT_FAULT_ENTRY_SHIFT, FLT(51, 0),
+		       0);
+	feed__tick(feed, MT_KIND_END, feed->model->session.start_ns + 2 *SEC);
+}
 
-	/* Of each 17 of the faults of a cause one was timed; of the last cause none. */
-	static void sampled_faults(struct feed * feed, uint32_t weight)
-	{
-		struct mt_counted counted = {
-			.hdr = record__header(MT_KIND_COUNTED, sizeof(counted), PID, PID),
-			.weight = weight,
-		};
+static void test_latency(void **state)
+{
+	struct feed *feed = *state;
+	const struct report_process *row;
+	struct report *report;
 
-		feed__mmap(feed, AREA, 512 * PAGE, RW, ANON, FLT(0, 0));
-		for (uint32_t i = 0; i < 51; i++) {
-			feed__fault_of(feed, PID, PID, AREA + i * PAGE,
-				       MT_FAULT_WRITE | (uint64_t)MT_ENTRY_NONE
-								<< MT_FAULT_ENTRY_SHIFT,
-				       FLT(i, 0), 0);
-			counted.addr = AREA + i * PAGE;
-			feed->now_ns += 1000 * (i % weight);
-			if (i % weight == weight - 1)
-				feed__now(feed, &counted);
-		}
-		feed__fault_of(feed, PID, PID, TEXT,
-			       MT_FAULT_EXEC | (uint64_t)MT_ENTRY_NONE << MT_FAULT_ENTRY_SHIFT,
-			       FLT(51, 0), 0);
-		feed__tick(feed, MT_KIND_END, feed->model->session.start_ns + 2 *SEC);
-	}
+	probe(feed, "fault causes", "page tables", 1);
+	probe(feed, "fault latency", "a sample", 17);
+	sampled_faults(feed, 17);
+	report = build(feed);
+	row = &report->processes[0];
+	assert_true(row->faults.causes_known && row->faults.latency.known);
+	assert_int_equal(row->faults.by_cause[CAUSE_ANON_ZERO], 51);
+	assert_int_equal(row->faults.by_cause[CAUSE_FILE_MINOR], 1);
+	assert_int_equal(row->faults.latency.weight, 17);
+	assert_int_equal(row->faults.latency.all.samples, 3);
+	assert_int_equal(row->faults.latency.all.max_ns, 17000);
+	assert_int_equal(row->faults.latency.all.p50_ns, 17000);
+	assert_int_equal(row->faults.latency.log2[14], 51);
+	/* 51 of 17 us; the one that was not timed is taken for as long. */
+	assert_true(row->faults.latency.by_cause[CAUSE_ANON_ZERO].total_ns == 51 * 17000);
+	assert_false(row->faults.latency.by_cause[CAUSE_FILE_MINOR].total_known);
+	assert_int_equal(row->faults.latency.by_cause[CAUSE_FILE_MINOR].samples, 0);
+	assert_true(row->faults.latency.all.total_ns == 52 * 17000);
+	/* It began a second after the trace. */
+	assert_true(row->faults.latency.share > 0.00088 && row->faults.latency.share < 0.00089);
+	assert_int_equal(row->faults.latency.slow_ns, 0);
+	report__free(report);
+}
 
-	static void test_latency(void **state)
-	{
-		struct feed *feed = *state;
-		const struct report_process *row;
-		struct report *report;
+/* Each is timed: the time is what was measured, and nothing is estimated. */
+static void test_exact_latency(void **state)
+{
+	struct feed *feed = *state;
+	const struct report_process *row;
+	struct report *report;
 
-		probe(feed, "fault causes", "page tables", 1);
-		probe(feed, "fault latency", "a sample", 17);
-		sampled_faults(feed, 17);
-		report = build(feed);
-		row = &report->processes[0];
-		assert_true(row->faults.causes_known && row->faults.latency.known);
-		assert_int_equal(row->faults.by_cause[CAUSE_ANON_ZERO], 51);
-		assert_int_equal(row->faults.by_cause[CAUSE_FILE_MINOR], 1);
-		assert_int_equal(row->faults.latency.weight, 17);
-		assert_int_equal(row->faults.latency.all.samples, 3);
-		assert_int_equal(row->faults.latency.all.max_ns, 17000);
-		assert_int_equal(row->faults.latency.all.p50_ns, 17000);
-		assert_int_equal(row->faults.latency.log2[14], 51);
-		/* 51 of 17 us; the one that was not timed is taken for as long. */
-		assert_true(row->faults.latency.by_cause[CAUSE_ANON_ZERO].total_ns == 51 * 17000);
-		assert_false(row->faults.latency.by_cause[CAUSE_FILE_MINOR].total_known);
-		assert_int_equal(row->faults.latency.by_cause[CAUSE_FILE_MINOR].samples, 0);
-		assert_true(row->faults.latency.all.total_ns == 52 * 17000);
-		/* It began a second after the trace. */
-		assert_true(row->faults.latency.share > 0.00088 &&
-			    row->faults.latency.share < 0.00089);
-		assert_int_equal(row->faults.latency.slow_ns, 0);
-		report__free(report);
-	}
+	probe(feed, "fault causes", "none", 1);
+	probe(feed, "fault latency", "each", 1);
+	feed__proc(feed)->faults.latency.slow_ns = 1000;
+	sampled_faults(feed, 1);
+	report = build(feed);
+	row = &report->processes[0];
+	assert_false(row->faults.causes_known);
+	assert_int_equal(row->faults.latency.all.samples, 51);
+	assert_true(row->faults.latency.all.total_ns == 51 * 1000);
+	assert_int_equal(row->faults.latency.slow_total, 51);
+	assert_int_equal(row->faults.latency.nr_slow, 51);
+	assert_true(row->faults.latency.slow[0].t_s < row->faults.latency.slow[50].t_s);
+	assert_string_equal(row->faults.latency.slow[0].mapping, "[anon]");
+	assert_null(row->faults.latency.slow[0].ip_mapping);
+	report__free(report);
+}
 
-	/* Each is timed: the time is what was measured, and nothing is estimated. */
-	static void test_exact_latency(void **state)
-	{
-		struct feed *feed = *state;
-		const struct report_process *row;
-		struct report *report;
+/* As in recordings from before. */
+static void test_no_latency(void **state)
+{
+	struct feed *feed = *state;
+	struct report *report;
 
-		probe(feed, "fault causes", "none", 1);
-		probe(feed, "fault latency", "each", 1);
-		feed__proc(feed)->faults.latency.slow_ns = 1000;
-		sampled_faults(feed, 1);
-		report = build(feed);
-		row = &report->processes[0];
-		assert_false(row->faults.causes_known);
-		assert_int_equal(row->faults.latency.all.samples, 51);
-		assert_true(row->faults.latency.all.total_ns == 51 * 1000);
-		assert_int_equal(row->faults.latency.slow_total, 51);
-		assert_int_equal(row->faults.latency.nr_slow, 51);
-		assert_true(row->faults.latency.slow[0].t_s < row->faults.latency.slow[50].t_s);
-		assert_string_equal(row->faults.latency.slow[0].mapping, "[anon]");
-		assert_null(row->faults.latency.slow[0].ip_mapping);
-		report__free(report);
-	}
+	probe(feed, "fault latency", "none", 1);
+	sampled_faults(feed, 17);
+	report = build(feed);
+	assert_false(report->processes[0].faults.causes_known);
+	assert_false(report->processes[0].faults.latency.known);
+	report__free(report);
+}
 
-	/* As in recordings from before. */
-	static void test_no_latency(void **state)
-	{
-		struct feed *feed = *state;
-		struct report *report;
-
-		probe(feed, "fault latency", "none", 1);
-		sampled_faults(feed, 17);
-		report = build(feed);
-		assert_false(report->processes[0].faults.causes_known);
-		assert_false(report->processes[0].faults.latency.known);
-		report__free(report);
-	}
-
-	int main(void)
-	{
+int main(void)
+{
 #define TEST(name) cmocka_unit_test_setup_teardown(name, feed__setup, feed__teardown)
-		const struct CMUnitTest tests[] = {
-			cmocka_unit_test(test_empty),
-			TEST(test_session_and_losses),
-			TEST(test_sums_agree),
-			TEST(test_patterns),
-			TEST(test_ends),
-			cmocka_unit_test(test_whole_run),
-			TEST(test_interval),
-			TEST(test_retired),
-			TEST(test_anon_sizes),
-			TEST(test_latency),
-			TEST(test_exact_latency),
-			TEST(test_no_latency),
-		};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_empty),
+		TEST(test_session_and_losses),
+		TEST(test_sums_agree),
+		TEST(test_patterns),
+		TEST(test_ends),
+		cmocka_unit_test(test_whole_run),
+		TEST(test_interval),
+		TEST(test_retired),
+		TEST(test_anon_sizes),
+		TEST(test_latency),
+		TEST(test_exact_latency),
+		TEST(test_no_latency),
+	};
 
-		return cmocka_run_group_tests(tests, NULL, NULL);
-	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
