@@ -273,6 +273,7 @@ static void test_anon_sizes(void **state)
 	assert_int_equal(classes[2].ge_bytes, 1 << 20);
 	assert_int_equal(classes[1].lt_bytes, 1 << 20);
 	assert_int_equal(classes[REPORT_ANON_SIZES - 1].lt_bytes, 0);
+	report__free(report);
 }
 
 static void probe(struct feed *feed, const char *fact, const char *via, uint32_t weight)
