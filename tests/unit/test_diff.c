@@ -63,7 +63,7 @@ static void test_table(void **state)
 		assert_non_null(metric->label);
 		assert_int_equal(!metric->nr, !metric->name);
 		assert_int_equal(!metric->name, !strchr(metric->path, '*'));
-		assert_true(metric->get || i == DIFF_LATENCY);
+		assert_non_null(metric->get);
 		for (size_t k = 0; k < i; k++)
 			assert_string_not_equal(metric->path, diff_metrics[k].path);
 	}
@@ -207,6 +207,49 @@ static void test_sums(void **state)
 	pair__free(&pair);
 }
 
+static void time_faults(struct report_process *process, uint64_t nr, uint64_t each_ns)
+{
+	process->faults.causes_known = process->faults.latency.known = true;
+	process->faults.by_cause[CAUSE_COW] = nr;
+	process->faults.latency.all = (struct report_latency){
+		.samples = nr / 17,
+		.p50_ns = each_ns,
+		.p99_ns = 2 * each_ns,
+		.max_ns = 3 * each_ns,
+		.total_known = nr >= 17,
+		.total_ns = nr >= 17 ? (double)(nr * each_ns) : 0,
+	};
+}
+
+/* Of several processes the worst is told; one with too few faults to have been timed is none. */
+static void test_latency(void **state)
+{
+	struct pair pair = pair__new(3, 2);
+	const struct diff_process *process;
+
+	(void)state;
+	time_faults(&pair.a->processes[0], 3, 9000);
+	time_faults(&pair.a->processes[1], 100, 1000);
+	time_faults(&pair.a->processes[2], 50, 4000);
+	time_faults(&pair.b->processes[0], 200, 3000);
+	time_faults(&pair.b->processes[1], 2, 7000);
+	process = &pair__compare(&pair)->processes[0];
+	assert_values(process, DIFF_BY_CAUSE, 153, 202);
+	assert_values(process, DIFF_LATENCY_P50, 4000, 3000);
+	assert_values(process, DIFF_LATENCY_P99, 8000, 6000);
+	assert_values(process, DIFF_LATENCY_MAX, 12000, 9000);
+	assert_values(process, DIFF_LATENCY_TOTAL, 300000, 600000);
+	assert_values(&pair.diff->all, DIFF_LATENCY_P99, 8000, 6000);
+	pair__free(&pair);
+	pair = pair__new(1, 1);
+	time_faults(&pair.a->processes[0], 3, 9000);
+	time_faults(&pair.b->processes[0], 34, 1000);
+	process = &pair__compare(&pair)->processes[0];
+	assert_values(process, DIFF_LATENCY_P50, DIFF_UNKNOWN, 1000);
+	assert_values(process, DIFF_LATENCY_TOTAL, 0, 34000);
+	pair__free(&pair);
+}
+
 /* What is not known of one is not known of the sum; and no number is made of it. */
 static void test_unknown(void **state)
 {
@@ -222,7 +265,9 @@ static void test_unknown(void **state)
 	assert_values(process, DIFF_PEAK_RSS_LARGEST, DIFF_UNKNOWN, 8192);
 	assert_values(process, DIFF_RSS, DIFF_UNKNOWN, DIFF_UNKNOWN);
 	assert_values(process, DIFF_LOST, DIFF_UNKNOWN, DIFF_UNKNOWN);
-	assert_values(process, DIFF_LATENCY, DIFF_UNKNOWN, DIFF_UNKNOWN);
+	assert_values(process, DIFF_BY_CAUSE, DIFF_UNKNOWN, DIFF_UNKNOWN);
+	assert_values(process, DIFF_LATENCY_P99, DIFF_UNKNOWN, DIFF_UNKNOWN);
+	assert_values(process, DIFF_LATENCY_TOTAL, DIFF_UNKNOWN, DIFF_UNKNOWN);
 	row = diff_process__row(process, DIFF_PEAK_RSS);
 	assert_int_equal(diff_row__change(row), DIFF_UNKNOWN);
 	assert_true(isnan(diff_row__number(row, DIFF_A)));
@@ -484,10 +529,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),	  cmocka_unit_test(test_match),
 		cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_sums),
-		cmocka_unit_test(test_unknown),	  cmocka_unit_test(test_percent),
-		cmocka_unit_test(test_huge),	  cmocka_unit_test(test_sorting),
-		cmocka_unit_test(test_rates),	  cmocka_unit_test(test_basis),
-		cmocka_unit_test(test_partition), cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_latency),	  cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_percent),	  cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_sorting),	  cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_basis),	  cmocka_unit_test(test_partition),
+		cmocka_unit_test(test_warnings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

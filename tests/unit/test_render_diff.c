@@ -439,7 +439,8 @@ static void test_json(void **state)
 	assert_string_equal(json_string_value(json_at(process, "comm")), "postgres");
 	assert_string_equal(json_string_value(json_at(process, "exe.a")), "/usr/bin/postgres");
 	assert_string_equal(json_string_value(json_at(process, "state")), "both");
-	assert_keys(json_at(process, "faults"), "total minor major lost by_region latency_ns");
+	assert_keys(json_at(process, "faults"),
+		    "total minor major lost by_region by_cause latency_ns");
 	assert_keys(json_at(process, "faults.total"), flow);
 	assert_keys(json_at(process, "faults.by_region"),
 		    "text data bss heap stack thread_stack anon file shmem vdso other");
@@ -452,7 +453,11 @@ static void test_json(void **state)
 	assert_keys(json_at(process, "heap.calls.brk.count"), flow);
 	assert_keys(json_at(process, "heap.peak_bytes"), "a b change change_percent");
 	assert_keys(json_at(process, "stack"), "peak_bytes largest_peak_bytes hits");
-	assert_true(json_is_null(json_at(process, "faults.latency_ns")));
+	assert_keys(json_at(process, "faults.latency_ns"), "p50 p99 max total");
+	assert_true(json_is_null(json_at(process, "faults.latency_ns.p99.a")));
+	assert_keys(json_at(process, "faults.latency_ns.p99"), "a b change change_percent");
+	assert_keys(json_at(process, "faults.latency_ns.total"), flow);
+	assert_true(json_is_null(json_at(process, "faults.by_cause.cow.change")));
 	assert_number(process, "faults.total.a", 1000);
 	assert_number(process, "faults.total.b", 2000);
 	assert_number(process, "faults.total.change", 1000);

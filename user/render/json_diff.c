@@ -20,8 +20,6 @@ static json_t *row_value(struct json *json, const struct diff *diff, const struc
 	double a = diff_row__rate(diff, row, DIFF_A), b = diff_row__rate(diff, row, DIFF_B);
 	json_t *o;
 
-	if (!row->metric->get)
-		return json_null();
 	o = json_object();
 	for (enum diff_side side = 0; side < DIFF_SIDES; side++)
 		json__set(json, o, side_keys[side], value(row->value[side]));

@@ -14,12 +14,13 @@
 enum form { FORM_WHOLE, FORM_SHORT, FORM_RATE };
 
 /* Without its sign. */
-static struct unit_text magnitude(enum diff_unit unit, double size, enum form form)
+static struct unit_text magnitude(const struct diff_cells *cells, enum diff_unit unit, double size,
+				  enum form form)
 {
 	uint64_t n = size < 0x1p63 ? (uint64_t)llround(size) : (uint64_t)INT64_MAX;
 
 	if (unit == DIFF_NS)
-		return units__duration(size / 1e9);
+		return units__latency(n, cells->table->text->opt->utf8);
 	if (unit == DIFF_BYTES)
 		return form == FORM_WHOLE ? units__bytes(n) : units__bytes_short(n);
 	if (form == FORM_RATE)
@@ -48,7 +49,7 @@ static void add_number(const struct diff_cells *cells, const struct diff_row *ro
 		table__add(cells->table, "-");
 	else
 		table__addf(cells->table, "%s%s%s", sign(value, row->metric->kind == DIFF_GROWTH),
-			    magnitude(row->metric->unit, fabs(value), form).s,
+			    magnitude(cells, row->metric->unit, fabs(value), form).s,
 			    form == FORM_RATE ? "/s" : "");
 }
 
@@ -105,7 +106,7 @@ void diff_cells__change(const struct diff_cells *cells, const struct diff_row *r
 		table__add(cells->table, "=");
 	else
 		table__addf(cells->table, "%s%s%s", sign(change, true),
-			    magnitude(row->metric->unit, fabs(change), form).s,
+			    magnitude(cells, row->metric->unit, fabs(change), form).s,
 			    form == FORM_RATE ? "/s" : "");
 	table__style(cells->table, style(a, b));
 }
@@ -151,7 +152,7 @@ static void add_label(struct table *table, const struct diff_process *process,
 
 	if (many && metric->kind == DIFF_LEVEL)
 		suffix = ", sum";
-	else if (many && metric->kind == DIFF_LARGEST)
+	else if (many && (metric->kind == DIFF_LARGEST || metric->kind == DIFF_WORST))
 		suffix = ", max";
 	if (metric->name)
 		table__addf(table, "  %s", metric->name(row->index));

@@ -28,6 +28,13 @@ static int64_t fold(enum diff_kind kind, int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+static int64_t worst(int64_t a, int64_t b)
+{
+	if (a == DIFF_UNKNOWN || b == DIFF_UNKNOWN)
+		return a == DIFF_UNKNOWN ? b : a;
+	return a > b ? a : b;
+}
+
 static void add_process(struct diff_process *out, enum diff_side side,
 			const struct report_process *process)
 {
@@ -35,9 +42,13 @@ static void add_process(struct diff_process *out, enum diff_side side,
 	for (size_t i = 0; i < out->nr_rows; i++) {
 		struct diff_row *row = &out->rows[i];
 		const struct diff_metric *metric = row->metric;
-		int64_t value = metric->get ? metric->get(process, row->index) : DIFF_UNKNOWN;
+		int64_t value = metric->get(process, row->index);
 
-		row->value[side] = fold(metric->kind, row->value[side], value);
+		if (metric->kind != DIFF_WORST)
+			row->value[side] = fold(metric->kind, row->value[side], value);
+		else
+			row->value[side] =
+				out->nr[side] == 1 ? value : worst(row->value[side], value);
 	}
 }
 
@@ -109,7 +120,7 @@ static bool comes_first(const struct diff *diff, const struct diff_row *a, const
 	return da != db ? da > db : a->value[DIFF_B] > b->value[DIFF_B];
 }
 
-/* At most a dozen of them. */
+/* A handful of them. */
 static void sort_rows(const struct diff *diff, struct diff_row *rows, size_t nr)
 {
 	for (size_t i = 1; i < nr; i++) {

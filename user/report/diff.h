@@ -28,6 +28,7 @@ enum diff_kind {
 	DIFF_GROWTH,  /* likewise, and may be below 0 */
 	DIFF_LEVEL,   /* has nothing to do with how long it was traced: their sum */
 	DIFF_LARGEST, /* likewise: the largest of them */
+	DIFF_WORST,   /* likewise, of those of which it is known */
 };
 
 /* Of these, callers ask by name. */
@@ -37,7 +38,11 @@ enum diff_metric_id {
 	DIFF_MAJOR,
 	DIFF_LOST,
 	DIFF_BY_REGION,
-	DIFF_LATENCY,
+	DIFF_BY_CAUSE,
+	DIFF_LATENCY_P50,
+	DIFF_LATENCY_P99,
+	DIFF_LATENCY_MAX,
+	DIFF_LATENCY_TOTAL,
 	DIFF_HEAP_GROWTH,
 	DIFF_HEAP_PEAK,
 	DIFF_HEAP_PEAK_LARGEST,
@@ -59,7 +64,7 @@ struct diff_metric {
 	const char *label; /* in text */
 	enum diff_unit unit;
 	enum diff_kind kind;
-	/* DIFF_UNKNOWN if it is not known of this process. NULL: not measured by this version. */
+	/* DIFF_UNKNOWN if it is not known of this process. */
 	int64_t (*get)(const struct report_process *process, unsigned int index);
 	/* As many rows as there are regions or calls, with their names; 0 and NULL: one. */
 	unsigned int nr;

@@ -28,6 +28,7 @@ GET(faults, count(process->faults.total))
 GET(minor, count(process->faults.minor))
 GET(major, count(process->faults.major))
 GET(region, count(process->faults.by_region[index]))
+GET(cause, process->faults.causes_known ? count(process->faults.by_cause[index]) : DIFF_UNKNOWN)
 GET(lost, process->check.known ? count(process->check.lost) : DIFF_UNKNOWN)
 GET(growth, growth(process->heap.growth_bytes))
 GET(heap_peak, bytes(process->heap.peak_bytes))
@@ -39,6 +40,31 @@ GET(hits, count(process->stack.hits_total))
 GET(calls, count(process->heap.calls[index].count))
 GET(call_bytes, count(process->heap.calls[index].bytes))
 GET(failed, count(process->heap.calls[index].failed))
+
+static int64_t latency(const struct report_process *process, uint64_t ns)
+{
+	return process->faults.latency.all.samples ? count(ns) : DIFF_UNKNOWN;
+}
+
+GET(p50, latency(process, process->faults.latency.all.p50_ns))
+GET(p99, latency(process, process->faults.latency.all.p99_ns))
+GET(max, latency(process, process->faults.latency.all.max_ns))
+
+/* A process of whose few faults none was timed adds nothing. */
+static int64_t get_fault_time(const struct report_process *process, unsigned int index)
+{
+	double total_ns = process->faults.latency.all.total_ns;
+
+	(void)index;
+	if (!process->faults.latency.known)
+		return DIFF_UNKNOWN;
+	return total_ns < 0x1p62 ? (int64_t)(total_ns + 0.5) : INT64_MAX;
+}
+
+static const char *cause(unsigned int index)
+{
+	return fault_cause__name((enum fault_cause)index);
+}
 
 static const char *region(unsigned int index)
 {
@@ -61,7 +87,16 @@ const struct diff_metric diff_metrics[NR_DIFF_METRICS] = {
 	[DIFF_LOST] = {"faults.lost", "lost faults", DIFF_COUNT, DIFF_FLOW, .get = get_lost},
 	[DIFF_BY_REGION] = {"faults.by_region.*", "by region", DIFF_COUNT, DIFF_FLOW, get_region,
 			    NR_REGIONS, region},
-	[DIFF_LATENCY] = {"faults.latency_ns", "fault latency", DIFF_NS, DIFF_LARGEST, .get = NULL},
+	[DIFF_BY_CAUSE] = {"faults.by_cause.*", "by cause", DIFF_COUNT, DIFF_FLOW, get_cause,
+			   NR_CAUSES, cause},
+	[DIFF_LATENCY_P50] = {"faults.latency_ns.p50", "fault p50", DIFF_NS, DIFF_WORST,
+			      .get = get_p50},
+	[DIFF_LATENCY_P99] = {"faults.latency_ns.p99", "fault p99", DIFF_NS, DIFF_WORST,
+			      .get = get_p99},
+	[DIFF_LATENCY_MAX] = {"faults.latency_ns.max", "fault max", DIFF_NS, DIFF_WORST,
+			      .get = get_max},
+	[DIFF_LATENCY_TOTAL] = {"faults.latency_ns.total", "time in faults", DIFF_NS, DIFF_FLOW,
+				.get = get_fault_time},
 	[DIFF_HEAP_GROWTH] = {"heap.growth_bytes", "heap growth", DIFF_BYTES, DIFF_GROWTH,
 			      get_growth},
 	[DIFF_HEAP_PEAK] = {"heap.peak_bytes", "heap peak", DIFF_BYTES, DIFF_LEVEL,
