@@ -76,6 +76,16 @@ static __always_inline struct pt_regs *current__regs(void)
 			bpf_core_type_size(struct pt_regs));
 }
 
+/* Did the processor run in user mode? Of registers in a context. */
+static __always_inline bool regs__are_user(const bpf_user_pt_regs_t *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return regs->cs & 3;
+#elif defined(__TARGET_ARCH_arm64)
+	return !(regs->pstate & 0xf); /* EL0t */
+#endif
+}
+
 /* The sixth argument of a system call: libbpf 1.1 stops at the fifth. */
 static __always_inline __u64 syscall__arg6(struct pt_regs *regs)
 {

@@ -1,49 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Page faults. The clock and the ring buffer are the dear steps: faults are gathered per CPU and
- * sent MT_BATCH_FAULTS at a time, or when another thread faults on the CPU, or when the loader
- * asks (flush_batch).
+ * Page faults by the tracepoints of their beginning and, of some, perf events of their end; the
+ * other ways to them are in ended.bpf.h.
  */
+#include "batch.bpf.h"
+#include "ended.bpf.h"
 #include "pagetable.bpf.h"
-
-/* max_entries is set to the number of possible CPUs before load. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE); /* the loader looks who has faults waiting */
-	__type(key, __u32);
-	__type(value, struct mt_batch);
-} batches SEC(".maps");
-
-#define WRITE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))
-
-/*
- * Faults leave the last quarter of the ring buffer to the rest: for one lost call or exec all
- * mappings must be read from /proc again, just when there is no time for it.
- */
-static __always_inline bool ring__takes_faults(void)
-{
-	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < RING_BYTES / 4 * 3;
-}
-
-static __always_inline void batch__send(struct mt_batch *batch)
-{
-	__u32 nr = batch->rec.nr;
-	__u64 size;
-
-	if (nr > MT_BATCH_FAULTS)
-		nr = MT_BATCH_FAULTS;
-	size = sizeof(batch->rec) + nr * sizeof(batch->fault[0]);
-	batch->rec.hdr.time_ns = batch->fault[0].time_ns;
-	batch->rec.hdr.size_bytes = size;
-	batch->rec.hdr.kind = MT_KIND_FAULTS;
-	batch->rec.hdr.cpu = bpf_get_smp_processor_id();
-	if (!ring__takes_faults() || bpf_ringbuf_output(&ring, batch, size, ring__wakeup_flag())) {
-		loss__count(MT_LOSS_RING_FAULTS, nr);
-		batch->rec.lost += nr;
-	}
-	batch->rec.nr = 0;
-}
 
 /*
  * A fault that found no table of pages: which of the two has it mapped? Its thread says so by its
@@ -76,7 +38,7 @@ static __always_inline void batch__begin(struct mt_batch *batch, __u64 id)
 	bool moved = batch->rec.hdr.tid != (__u32)id || batch->rec.hdr.tgid != id >> 32;
 
 	if (moved && batch->rec.nr)
-		batch__send(batch);
+		batch__send(batch, MT_KIND_FAULTS);
 	if (!batch->rec.nr)
 		batch->rec.hdr.flags = moved ? MT_FAULTS_MOVED : 0;
 	batch->rec.hdr.tgid = id >> 32;
@@ -108,7 +70,7 @@ static __always_inline void batch__add(struct mt_batch *batch, __u64 id, __u64 a
 	}
 	batch->rec.nr = nr + 1;
 	if (nr + 1 == MT_BATCH_FAULTS)
-		batch__send(batch);
+		batch__send(batch, MT_KIND_FAULTS);
 }
 
 /*
@@ -223,17 +185,23 @@ int page_fault_minor(struct bpf_perf_event_data *ctx)
 	return fault__counted(ctx, 0);
 }
 
-/* Run by the loader on each CPU with waiting faults (BPF_PROG_TEST_RUN, 5.10). */
+/* Run by the loader on each CPU with waiting faults (BPF_PROG_TEST_RUN, 5.10). 1: not now. */
 SEC("raw_tp")
 int flush_batch(void *ctx)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct mt_batch *batch = bpf_map_lookup_elem(&batches, &cpu);
+	struct mt_batch *batch = batch__of_cpu();
 
-	if (!batch || !batch->rec.nr || batch->busy)
+	if (!batch)
+		return 0;
+	if (batch->busy)
+		return 1;
+	if (!batch->rec.nr)
 		return 0;
 	WRITE_ONCE(batch->busy, 1);
-	batch__send(batch);
+	if (settings.timed)
+		batch__send(batch, MT_KIND_TIMED_FAULTS);
+	else
+		batch__send(batch, MT_KIND_FAULTS);
 	WRITE_ONCE(batch->busy, 0);
 	return 0;
 }

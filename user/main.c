@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include "cmd/diff.h"
+#include "cmd/doctor.h"
 #include "cmd/options.h"
 #include "cmd/replay.h"
 #include "cmd/terminal.h"
@@ -10,7 +11,7 @@
 
 static int (*const run[NR_VERBS])(const struct options *opt) = {
 	[VERB_TRACE] = trace__run,   [VERB_RECORD] = trace__run, [VERB_REPORT] = replay__run,
-	[VERB_EXPORT] = replay__run, [VERB_DIFF] = diff__run,
+	[VERB_EXPORT] = replay__run, [VERB_DIFF] = diff__run,	 [VERB_DOCTOR] = doctor__run,
 };
 
 /*

@@ -11,10 +11,10 @@ struct mt_config {
 	__u32 follow;	 /* trace the children of traced processes */
 	__u32 self_tgid; /* the tracer */
 	__u32 wakeup_bytes;
+	__u32 timed; /* batches are of struct mt_timed_fault */
 	/* Of minor faults the programs pick one of minor_weight, and those that took as long as
 	 * slow_ns. slow_ns 0: the perf event picks. */
 	__u32 minor_weight;
-	__u32 pad;
 	__u64 slow_ns;
 };
 
@@ -44,8 +44,11 @@ struct mt_control {
 /* The faults of a CPU that wait to be sent: an element of an array map indexed by CPU. */
 struct mt_batch {
 	struct mt_faults rec; /* rec.nr faults wait */
-	struct mt_fault fault[MT_BATCH_FAULTS];
-	__u64 busy;	/* a program is at it */
+	union {
+		struct mt_fault fault[MT_BATCH_FAULTS];
+		struct mt_timed_fault timed[MT_BATCH_FAULTS];
+	};
+	__u64 busy;	/* so many programs are at it, of which the first alone adds to it */
 	__u64 no_table; /* the thread's last fault, if it began with MT_ENTRY_NO_TABLE; 0: none */
 	/* With slow_ns: the last fault, whoever has sent it, and minor ones since one was picked.
 	 */

@@ -203,12 +203,30 @@ struct live_process *live__start_words(struct live *live, const char *words)
 	return live__start(live, argv);
 }
 
+/*
+ * A run with a target takes the probe that MEMTRACE_TEST_PROBE (of the environment) names, unless
+ * the test has its own.
+ */
+static void write_options(char *text, size_t size, const char *options)
+{
+	const char *probe = getenv("MEMTRACE_TEST_PROBE");
+	bool record = !strncmp(options, "record ", strlen("record "));
+
+	if (probe && !strstr(options, "--probe") &&
+	    (!strncmp(options, "-p ", 3) || !strncmp(options, "-a", 2) || strstr(options, " -p ") ||
+	     strstr(options, "-- ")))
+		snprintf(text, size, "%s--probe %s %s", record ? "record " : "", probe,
+			 options + (record ? strlen("record ") : 0));
+	else
+		snprintf(text, size, "%s", options);
+}
+
 struct live_process *live__start_memtrace(struct live *live, const char *options)
 {
 	char text[4096], *argv[MAX_WORDS];
 
-	assert_true(strlen(options) < sizeof(text));
-	strcpy(text, options);
+	assert_true(strlen(options) < sizeof(text) - 64);
+	write_options(text, sizeof(text), options);
 	argv[0] = (char *)live__memtrace();
 	split(text, argv, 1);
 	return live__start(live, argv);
@@ -457,6 +475,11 @@ static json_t *load(struct live *live, const char *schema, const char *path)
 json_t *live__load_report(struct live *live, const char *path)
 {
 	return load(live, "doc/report.schema.json", path);
+}
+
+json_t *live__load_doctor(struct live *live, const char *path)
+{
+	return load(live, "doc/doctor.schema.json", path);
 }
 
 json_t *live__load_diff(struct live *live, const char *path)

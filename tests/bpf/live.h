@@ -93,6 +93,8 @@ struct live_process *live__run_memtrace(struct live *live, const char *options, 
 json_t *live__load_report(struct live *live, const char *path);
 /* Likewise of what memtrace diff writes, doc/diff.schema.json. */
 json_t *live__load_diff(struct live *live, const char *path);
+/* And of what memtrace doctor writes, doc/doctor.schema.json. */
+json_t *live__load_doctor(struct live *live, const char *path);
 /* The path of the next report: -o of a run. */
 const char *live__report_path(struct live *live, char *buf, size_t size);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cmd/options.h"
+#include "source/probe.h"
 
 #define MAX_ARGS 16
 
@@ -327,6 +328,15 @@ static void test_verbs(void **state)
 	assert_string_equal(opt.files[0], "x");
 	assert_string_equal(opt.files[1], "-");
 	options__release(&opt);
+	assert_int_equal(parse("doctor -F json --probe kprobe", &opt), 0);
+	assert_int_equal(opt.verb, VERB_DOCTOR);
+	assert_int_equal(opt.format, FORMAT_JSON);
+	assert_int_equal(opt.only_ways, 1U << WAY_KPROBE);
+	options__release(&opt);
+	assert_int_equal(status_of("doctor -p 1"), STATUS_USAGE);
+	assert_int_equal(status_of("doctor x"), STATUS_USAGE);
+	assert_int_equal(status_of("-a --probe x"), STATUS_USAGE);
+	assert_int_equal(status_of("report x --probe perf"), STATUS_USAGE);
 }
 
 /* On a terminal of 80 columns nothing wraps. */
@@ -334,8 +344,9 @@ static void test_verbs(void **state)
 
 static void test_help(void **state)
 {
-	static const char *const programs[] = {"memtrace", "memtrace record", "memtrace report",
-					       "memtrace export", "memtrace diff"};
+	static const char *const programs[] = {"memtrace",	  "memtrace record",
+					       "memtrace report", "memtrace export",
+					       "memtrace diff",	  "memtrace doctor"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {

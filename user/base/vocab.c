@@ -17,7 +17,7 @@ const char *region__name(enum region region)
 
 const char *fault_access__name(enum fault_access access)
 {
-	static const char *const names[NR_ACCESSES] = {
+	static const char *const names[NR_ACCESSES + 1] = {
 		[ACCESS_READ] = "read",
 		[ACCESS_WRITE] = "write",
 		[ACCESS_EXEC] = "exec",

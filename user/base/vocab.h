@@ -20,7 +20,13 @@ enum region {
 	NR_REGIONS,
 };
 
-enum fault_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC, NR_ACCESSES };
+enum fault_access {
+	ACCESS_READ,
+	ACCESS_WRITE,
+	ACCESS_EXEC,
+	NR_ACCESSES,
+	ACCESS_UNKNOWN = NR_ACCESSES,
+};
 
 /* Why a fault was taken; defined in memtrace(8), CAUSES. */
 enum fault_cause {

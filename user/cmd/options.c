@@ -11,6 +11,7 @@
 #include "cmd/options.h"
 #include "cmd/refused.h"
 #include "cmd/verbs.h"
+#include "source/probe.h"
 
 static const char *const format_names[] = {
 	[FORMAT_TEXT] = "text",
@@ -177,6 +178,25 @@ static error_t parse_top(struct parse *parse, const char *text)
 	return 0;
 }
 
+static error_t parse_probe(struct parse *parse, const char *text)
+{
+	char list[64] = "";
+	size_t used = 0;
+
+	for (enum fault_way way = 0; way < NR_WAYS; way++) {
+		if (!strcmp(text, fault_way__name(way))) {
+			parse->opt->only_ways = 1U << way;
+			return 0;
+		}
+		used += snprintf(list + used, sizeof(list) - used, "%s%s",
+				 !way		     ? ""
+				 : way + 1 < NR_WAYS ? ", "
+						     : " or ",
+				 fault_way__name(way));
+	}
+	return usage_error(parse, "--probe: unknown probe '%s': %s", text, list);
+}
+
 static error_t parse_argument(struct parse *parse, const char *text)
 {
 	struct options *opt = parse->opt;
@@ -189,6 +209,8 @@ static error_t parse_argument(struct parse *parse, const char *text)
 				   "unexpected '%s': the recording's name goes after -o, a command "
 				   "to trace after --",
 				   text);
+	if (!max && opt->verb == VERB_DOCTOR)
+		return usage_error(parse, "unexpected '%s': doctor takes no target", text);
 	if (!max)
 		return usage_error(parse,
 				   "unexpected '%s': a command to trace goes after --, a recording "
@@ -235,6 +257,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_RECORD:
 		opt->keep = arg;
 		return 0;
+	case KEY_PROBE:
+		return parse_probe(parse, arg);
 	case KEY_FORCE:
 		opt->force = true;
 		return 0;
@@ -313,7 +337,7 @@ static int check_files(struct parse *parse)
 static int check_options(struct parse *parse)
 {
 	if (!verb__traces(parse->opt->verb))
-		return check_files(parse);
+		return check_files(parse); /* none, where the verb takes none */
 	return check_targets(parse) ?: check_keep(parse);
 }
 

@@ -13,6 +13,7 @@ enum verb {
 	VERB_REPORT,
 	VERB_EXPORT,
 	VERB_DIFF,
+	VERB_DOCTOR,
 	NR_VERBS,
 };
 
@@ -56,8 +57,9 @@ struct options {
 	double duration_s; /* 0: until the end of the target, or a signal */
 	double interval_s; /* 0: no lines while it runs */
 	enum output_format format;
-	const char *output; /* borrowed from argv; NULL: standard output */
-	uint64_t slow_ns;   /* list faults that took as long; 0: none */
+	const char *output;	/* borrowed from argv; NULL: standard output */
+	uint64_t slow_ns;	/* list faults that took as long; 0: none */
+	unsigned int only_ways; /* --probe: of enum fault_way, a bit; 0: any */
 	size_t top;
 	bool quiet;
 	bool verbose;

@@ -133,6 +133,7 @@ static int run__open_source(struct run *run)
 		.follow = opt->follow || opt->all,
 		.build_ids = opt->keep,
 		.command = opt->command,
+		.only_ways = opt->only_ways,
 		/* Without lines the timelines still have their points. */
 		.interval_ns = (opt->interval_s ?: 1) * NSEC_PER_SEC,
 		.slow_ns = opt->slow_ns,

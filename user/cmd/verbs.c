@@ -12,6 +12,8 @@ static const char trace_doc[] =
 	"  memtrace report FILE            report it, on any machine, without root\n"
 	"  memtrace export FILE            its events, a line each\n"
 	"  memtrace diff A B               what changed from one recording to another\n"
+	"What this kernel offers, and which probes would be used:\n"
+	"  memtrace doctor\n"
 	"\v"
 	"One of -p, -a and a command is needed. Sizes are in units of 1024 bytes.\n\n"
 	"Exit status: 0 done; 1 a run-time failure; 2 bad usage; 77 this kernel cannot "
@@ -50,6 +52,15 @@ static const char diff_doc[] =
 	"One of them may be -, standard input. Root is not needed.\v"
 	"  memtrace diff before.mtr after.mtr";
 
+static const char doctor_doc[] =
+	"Says what this kernel offers, which probes would be used and what they miss: the first "
+	"thing to look at, and to send with a report of a bug. Needs no target; all that a run "
+	"would load and attach is tried for a moment. Without root it tells less.\v"
+	"Exit status: 0 tracing works; 77 this kernel cannot do it; 1 it does not, as it was "
+	"called.\n\n"
+	"  sudo memtrace doctor\n"
+	"  sudo memtrace doctor -F json | jq '.probes[] | select(.chosen)'";
+
 #define FORMAT(format) (1U << FORMAT_##format)
 
 const struct verb_info verbs[NR_VERBS] = {
@@ -80,6 +91,11 @@ const struct verb_info verbs[NR_VERBS] = {
 		       .doc = diff_doc,
 		       .nr_files = 2,
 		       .formats = FORMAT(TEXT) | FORMAT(JSON)},
+	[VERB_DOCTOR] = {.program = "memtrace doctor",
+			 .name = "doctor",
+			 .args = "",
+			 .doc = doctor_doc,
+			 .formats = FORMAT(TEXT) | FORMAT(JSON)},
 };
 
 #define TRACE (1U << VERB_TRACE)
@@ -87,6 +103,7 @@ const struct verb_info verbs[NR_VERBS] = {
 #define REPORT (1U << VERB_REPORT)
 #define EXPORT (1U << VERB_EXPORT)
 #define DIFF (1U << VERB_DIFF)
+#define DOCTOR (1U << VERB_DOCTOR)
 #define LIVE (TRACE | RECORD)
 #define ANY ((1U << NR_VERBS) - 1)
 
@@ -110,6 +127,10 @@ const struct verb_option verb_options[] = {
 	{RECORD, {"quiet", 'q', NULL, 0, "say nothing but errors", 2}},
 	{RECORD, {"verbose", 'v', NULL, 0, "also what the kernel says of the probes", 2}},
 
+	{LIVE | DOCTOR,
+	 {"probe", KEY_PROBE, "NAME", 0,
+	  "by which probe page faults are seen: fentry, tracepoint, kprobe or perf", 2}},
+
 	{LIVE, {NULL, 0, NULL, 0, "The recording:", 3}},
 	{TRACE,
 	 {"record", KEY_RECORD, "FILE", 0, "also keep one in FILE, for 'memtrace report'", 3}},
@@ -121,7 +142,7 @@ const struct verb_option verb_options[] = {
 	 {"format", 'F', "FMT", 0,
 	  "text (default) or json: a report; ndjson or csv: the events themselves, a line each",
 	  4}},
-	{REPORT | DIFF, {"format", 'F', "FMT", 0, "text (default) or json", 4}},
+	{REPORT | DIFF | DOCTOR, {"format", 'F', "FMT", 0, "text (default) or json", 4}},
 	{EXPORT, {"format", 'F', "FMT", 0, "ndjson (default) or csv", 4}},
 	{ANY & ~RECORD, {"output", 'o', "FILE", 0, "write to FILE, not to standard output", 4}},
 	{TRACE | REPORT | DIFF, {"top", 'n', "N", 0, "rows in each table (default 10; 0: all)", 4}},
@@ -132,6 +153,7 @@ const struct verb_option verb_options[] = {
 	{TRACE,
 	 {"verbose", 'v', NULL, 0,
 	  "also tables by thread and address; what the kernel says of the probes", 4}},
+	{DOCTOR, {"verbose", 'v', NULL, 0, "also what the kernel says of the probes", 4}},
 	{REPORT, {"verbose", 'v', NULL, 0, "also tables by thread and address", 4}},
 
 	{ANY, {"help", 'h', NULL, 0, "show this", -1}},

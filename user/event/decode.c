@@ -53,7 +53,6 @@ static void decode_fault(const struct mt_record *record, unsigned int i, struct 
 		.access = bits & MT_FAULT_EXEC	  ? ACCESS_EXEC
 			  : bits & MT_FAULT_WRITE ? ACCESS_WRITE
 						  : ACCESS_READ,
-		.access_known = true,
 		.kernel = bits & MT_FAULT_KERNEL,
 		.protection = bits & MT_FAULT_PROT,
 		.entry = (enum mt_entry)(bits >> MT_FAULT_ENTRY_SHIFT),
@@ -68,7 +67,8 @@ static void decode_timed_fault(const struct mt_record *record, unsigned int i, s
 
 	decode_fault(record, i, ev);
 	ev->kind = MT_KIND_FAULTS;
-	ev->fault.access_known = !(outcome & MT_OUTCOME_NO_ACCESS);
+	if (outcome & MT_OUTCOME_NO_ACCESS)
+		ev->fault.access = ACCESS_UNKNOWN;
 	ev->fault.ended = true;
 	ev->fault.major = outcome & MT_OUTCOME_MAJOR;
 	ev->fault.timed = outcome & MT_OUTCOME_TIMED;

@@ -23,9 +23,8 @@ static inline struct flt flt__of(const struct mt_flt *flt)
 
 struct event_fault {
 	uint64_t addr;
-	struct flt flt; /* before the fault was handled */
-	enum fault_access access;
-	bool access_known;
+	struct flt flt;		  /* before the fault was handled */
+	enum fault_access access; /* or ACCESS_UNKNOWN */
 	bool kernel;
 	bool protection;
 	enum mt_entry entry;

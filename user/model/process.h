@@ -117,7 +117,7 @@ struct faults {
 	uint64_t user;
 	uint64_t kernel;
 	uint64_t by_region[NR_REGIONS];
-	uint64_t by_access[NR_ACCESSES];
+	uint64_t by_access[NR_ACCESSES + 1]; /* the last: ACCESS_UNKNOWN */
 	uint64_t by_cause[NR_CAUSES];
 	uint64_t huge_bytes; /* that the faults of CAUSE_HUGE have mapped */
 	uint64_t invalid;    /* bad accesses that ended in SIGSEGV or SIGBUS; not counted above */

@@ -87,13 +87,18 @@ json_t *json__log2_histogram(struct json *json, const uint64_t *bins, unsigned i
 	return array;
 }
 
-json_t *json__about(struct json *json, const struct report *report)
+json_t *json__program(struct json *json, const char *version)
 {
 	json_t *o = json_object();
 
-	json__set(json, o, "version", json__string(report->version));
+	json__set(json, o, "version", json__string(version));
 	json__set(json, o, "schema", json_integer(SCHEMA));
 	return o;
+}
+
+json_t *json__about(struct json *json, const struct report *report)
+{
+	return json__program(json, report->version);
 }
 
 /* What a recording that breaks off at its beginning has not said. */

@@ -32,6 +32,7 @@ json_t *json__string(const char *s);	 /* valid UTF-8 whatever s is; NULL: null *
 json_t *json__real(double value);	 /* null if that is no number */
 
 /* The program that prints the document, and what is known of the run that a report is of. */
+json_t *json__program(struct json *json, const char *version);
 json_t *json__about(struct json *json, const struct report *report);
 json_t *json__recorded(struct json *json, const char *file, const struct report *report);
 

@@ -29,9 +29,9 @@ static json_t *by_region(struct json *json, const struct report_process *process
 
 static json_t *by_access(struct json *json, const struct report_process *process)
 {
-	json_t *o = json_object();
+	json_t *o = process->faults.access_unknown ? json_null() : json_object();
 
-	for (int i = 0; i < NR_ACCESSES; i++)
+	for (int i = 0; i < NR_ACCESSES && !process->faults.access_unknown; i++)
 		json__set(json, o, fault_access__name((enum fault_access)i),
 			  json__count(process->faults.by_access[i]));
 	return o;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 struct diff;
+struct doctor;
 struct report;
 struct report_interval;
 
@@ -34,5 +35,8 @@ int render_json__report(const struct report *report, const struct render_options
 
 int render_text__diff(const struct diff *diff, const struct render_options *opt, FILE *out);
 int render_json__diff(const struct diff *diff, const struct render_options *opt, FILE *out);
+
+int render_text__doctor(const struct doctor *doctor, const struct render_options *opt, FILE *out);
+int render_json__doctor(const struct doctor *doctor, FILE *out);
 
 #endif

@@ -29,6 +29,8 @@ static void totals(struct text *text, const struct report_process *process)
 	text__wrapf(text, 2, "user %s, kernel %s", units__count(process->faults.user).s,
 		    units__count(process->faults.kernel).s);
 	text__end(text);
+	if (process->faults.access_unknown)
+		return;
 	text__add(text, "  ");
 	for (int i = 0; i < NR_ACCESSES; i++)
 		text__wrapf(text, 2, "%s%s %s (%s)",

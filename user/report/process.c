@@ -204,6 +204,7 @@ static int build_faults(const struct model *model, struct process *proc, struct 
 	row->faults.causes_known = report__probe(model, "fault causes");
 	row->faults.huge_bytes = faults->huge_bytes;
 	row->faults.invalid = faults->invalid;
+	row->faults.access_unknown = faults->by_access[ACCESS_UNKNOWN];
 	memcpy(row->faults.run_pages_log2, faults->runs_log2, sizeof(row->faults.run_pages_log2));
 	/* The runs that the threads are in have not been closed. */
 	HASH_ITER (hh, proc->threads, thread, next)

@@ -191,6 +191,7 @@ struct report_process {
 			struct report_slow_fault *slow; /* slowest first; the slowest 1000 */
 			size_t nr_slow;
 		} latency;
+		bool access_unknown; /* of some faults or all: by_access is not known */
 		struct report_fault_point *timeline;
 		size_t nr_timeline;
 		struct report_mapping *mappings; /* most faults first; all of them */

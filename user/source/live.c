@@ -19,6 +19,8 @@
 #define EPOCH_MAX_BYTES (1 << 20)
 /* By how much the clocks of two CPUs may differ, and a store be seen late: with much to spare. */
 #define IN_FLIGHT_NS (2 * NSEC_PER_MSEC)
+/* A program that is interrupted at a batch by our looking at it is soon through. */
+#define FLUSH_TRIES 8
 /* How long the end of a run waits for a program that was interrupted. */
 #define LAST_RECORDS_NS (2 * NSEC_PER_SEC)
 
@@ -54,19 +56,29 @@ int live__on_record(void *ctx, void *data, size_t size)
 
 /*
  * Fetch the faults that wait on a CPU for their batch to fill. One that is being added has its time
- * already: the CPU takes the interrupt after that.
+ * only after its program has said that it is at the batch: false if there is one, which may be for
+ * long where programs run preemptibly.
  */
-static void live__flush_batches(struct live *live)
+static bool live__flush_batches(struct live *live)
 {
+	bool all = true;
+
 	for (int cpu = 0; cpu < live->nr_cpus; cpu++) {
 		LIBBPF_OPTS(bpf_test_run_opts, opts, .flags = BPF_F_TEST_RUN_ON_CPU, .cpu = cpu);
 		const struct mt_batch *batch = &live->batches[cpu];
 
-		if (!__atomic_load_n(&batch->busy, __ATOMIC_RELAXED) &&
-		    !__atomic_load_n(&batch->rec.nr, __ATOMIC_RELAXED))
-			continue;
-		bpf_prog_test_run_opts(bpf_program__fd(live->skel->progs.flush_batch), &opts);
+		for (int tries = 0; tries < FLUSH_TRIES; tries++) {
+			if (!__atomic_load_n(&batch->busy, __ATOMIC_RELAXED) &&
+			    !__atomic_load_n(&batch->rec.nr, __ATOMIC_RELAXED))
+				break;
+			if (bpf_prog_test_run_opts(bpf_program__fd(live->skel->progs.flush_batch),
+						   &opts) ||
+			    !opts.retval)
+				break;
+		}
+		all &= !opts.retval;
 	}
+	return all;
 }
 
 static int live__consume(struct live *live)
@@ -85,11 +97,13 @@ static int live__emit_build_ids(struct live *live, uint64_t time_ns)
  * A program reserves its record before it looks at the clock. So what is older than now has been
  * reserved, once the faults that wait are in the ring, too.
  */
-static void live__set_mark(struct live *live, uint64_t now)
+static bool live__set_mark(struct live *live, uint64_t now)
 {
-	live__flush_batches(live);
+	if (!live__flush_batches(live))
+		return false;
 	live->mark_ns = now;
 	live->mark_at = __atomic_load_n(live->reserved, __ATOMIC_ACQUIRE);
+	return true;
 }
 
 /*
@@ -106,17 +120,17 @@ static int live__epoch(struct live *live)
 {
 	struct mt_tick rec;
 	uint64_t now = clock__now_ns();
+	bool marked;
 	int err;
 
 	live__ask_runners(live);
-	if (!live->mark_ns)
-		live__set_mark(live, now);
+	marked = live->mark_ns || live__set_mark(live, now);
 	err = live__consume(live);
 	if (err)
 		return err;
 	live->epoch_ns = now + EPOCH_NS;
 	live->epoch_bytes = 0;
-	if (!live__past_mark(live))
+	if (!marked || !live__past_mark(live))
 		return 0;
 	record__start(&rec.hdr, MT_KIND_WATERMARK, sizeof(rec), live->mark_ns - IN_FLIGHT_NS);
 	live->mark_ns = 0;
@@ -127,12 +141,12 @@ static int live__epoch(struct live *live)
 static int live__consume_last(struct live *live)
 {
 	uint64_t now = clock__now_ns(), end = now + LAST_RECORDS_NS;
-	int err;
+	bool marked = live__set_mark(live, now);
+	int err = live__consume(live);
 
-	live__set_mark(live, now);
-	err = live__consume(live);
-	while (!err && !live__past_mark(live) && clock__now_ns() < end) {
+	while (!err && !(marked && live__past_mark(live)) && clock__now_ns() < end) {
 		usleep(1000);
+		marked = marked || live__set_mark(live, now);
 		err = live__consume(live);
 	}
 	return err;

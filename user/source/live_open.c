@@ -67,6 +67,18 @@ static int load__explain(int err, struct error *error)
 			  strerror(-err));
 }
 
+static int live__choose(struct live *live, struct error *error)
+{
+	struct probe_kernel kernel;
+	int err = probe_kernel__open(&kernel, error);
+
+	if (err)
+		return err;
+	err = probe__choose(&kernel, live->config.only_ways, &live->choice, error);
+	probe_kernel__close(&kernel);
+	return err;
+}
+
 static int live__load(struct live *live, struct error *error)
 {
 	const struct source_config *config = &live->config;
@@ -78,7 +90,7 @@ static int live__load(struct live *live, struct error *error)
 		return error__set(error, -live->nr_cpus, "cannot tell the number of CPUs");
 	if (tgids__init(&live->tgids, pid_max))
 		return error__set(error, ENOMEM, "out of memory");
-	err = probe__choose(&live->choice, error);
+	err = live__choose(live, error);
 	if (err)
 		return err;
 	live->skel = memtrace_bpf__open();
@@ -89,6 +101,8 @@ static int live__load(struct live *live, struct error *error)
 	bpf_map__set_max_entries(live->skel->maps.traced,
 				 config->all ? 1 : pid_max / MT_FILTER_GROUP + 1);
 	bpf_map__set_max_entries(live->skel->maps.batches, live->nr_cpus);
+	bpf_map__set_autocreate(live->skel->maps.handlings,
+				live->choice.way == WAY_FENTRY || live->choice.way == WAY_KPROBE);
 	live->skel->rodata->settings = (struct mt_config){
 		.all = config->all,
 		.follow = config->follow,
@@ -96,6 +110,7 @@ static int live__load(struct live *live, struct error *error)
 		.wakeup_bytes = WAKEUP_BYTES,
 		.minor_weight = probe__weight(&live->choice, "fault latency"),
 		.slow_ns = config->slow_ns,
+		.timed = live->choice.way != WAY_TRACEPOINT,
 	};
 	err = memtrace_bpf__load(live->skel);
 	if (err)

@@ -5,8 +5,10 @@
  * address we have: so it begins a multiple of 1 GiB before that (arch/x86/mm/kaslr.c), and of the
  * few candidates the right one shows a page of ours where /proc/self/pagemap says that it is.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -98,4 +100,25 @@ bool pagetable__enable(struct memtrace_bpf *skel)
 		control->direct_map = 0;
 	munmap(page, page_bytes);
 	return enabled;
+}
+
+int pagetable__try(struct error *error)
+{
+	struct memtrace_bpf *skel = memtrace_bpf__open();
+	struct bpf_program *program;
+	int err;
+
+	if (!skel)
+		return error__set(error, errno, "cannot open the BPF programs: %s",
+				  strerror(errno));
+	bpf_object__for_each_program(program, skel->obj)
+		bpf_program__set_autoload(program, program == skel->progs.try_pagetable);
+	err = memtrace_bpf__load(skel);
+	if (err)
+		error__set(error, -err, "cannot load the program that reads them: %s",
+			   strerror(-err));
+	else if (!pagetable__enable(skel))
+		err = error__set(error, ENOTSUP, "they are not found where they are on x86-64");
+	memtrace_bpf__destroy(skel);
+	return err;
 }

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+#include "base/error.h"
+
 struct memtrace_bpf;
 
 /*
@@ -12,5 +14,8 @@ struct memtrace_bpf;
  * programs. False: it cannot be done here, and they do without.
  */
 bool pagetable__enable(struct memtrace_bpf *skel);
+
+/* Could it be done? Loads what it takes, and takes it back. 0, or -errno with its text. */
+int pagetable__try(struct error *error);
 
 #endif

@@ -13,27 +13,79 @@
 #include "base/array.h"
 #include "source/probe.h"
 #include "source/procfs.h"
+#include "source/try.h"
+
+#define WAY(way) (1U << WAY_##way)
+
+/* By handle_mm_fault(), the kernel's own handler of all page faults. */
+#define HANDLER "handle_mm_fault"
+
+#define MISSES_POPULATED                                                                           \
+	"pages populated without an exception (they are in the check, unexplained where direct "   \
+	"I/O, io_uring or ptrace did it)"
 
 static const struct probe probes[] = {
 	{
 		.fact = "page faults",
+		.via = "fentry and fexit of " HANDLER,
+		.misses = MISSES_POPULATED,
+		.how = PROBE_FENTRY,
+		.ways = WAY(FENTRY),
+		.kernel_func = HANDLER,
+		/* The end first: a fault whose beginning was missed is told all the same. */
+		.programs = {{.program = "handle_fault_exit"}, {.program = "handle_fault"}},
+	},
+	{
+		.fact = "page faults",
 		.via = "tp_btf page_fault_user, page_fault_kernel",
-		.misses =
-			"pages populated without an exception (they are in the check, unexplained "
-			"where direct I/O, io_uring or ptrace did it)",
+		.misses = MISSES_POPULATED,
 		.how = PROBE_TP_BTF,
-		.required = true,
-		.since = "the page-fault tracepoints of x86-64 with BTF (Linux 5.5)",
+		.ways = WAY(TRACEPOINT),
 		.programs = {{"page_fault_user", "page_fault_user"},
 			     {"page_fault_kernel", "page_fault_kernel"}},
+	},
+	{
+		.fact = "page faults",
+		.via = "kprobe and kretprobe of " HANDLER,
+		.misses = MISSES_POPULATED,
+		.how = PROBE_KPROBE,
+		.ways = WAY(KPROBE),
+		.kernel_func = HANDLER,
+		.programs = {{.program = "handle_fault_kretprobe"},
+			     {.program = "handle_fault_kprobe"}},
+	},
+	{
+		.fact = "page faults",
+		.via = "perf software events page-faults-min, page-faults-maj",
+		.misses = "what kind of access it was; " MISSES_POPULATED,
+		.how = PROBE_PERF,
+		.ways = WAY(PERF),
+		.required = true,
+		.since = "perf software events (CONFIG_PERF_EVENTS)",
+		.programs = {{"fault_counted_minor", .event = PERF_COUNT_SW_PAGE_FAULTS_MIN},
+			     {"fault_counted_major", .event = PERF_COUNT_SW_PAGE_FAULTS_MAJ}},
 	},
 	{
 		.fact = "major faults",
 		.via = "perf software event page-faults-maj, with task->maj_flt",
 		.misses = "",
 		.how = PROBE_PERF,
-		.event = PERF_COUNT_SW_PAGE_FAULTS_MAJ,
-		.programs = {{"page_fault_major", NULL}},
+		.ways = WAY(TRACEPOINT),
+		.programs = {{"page_fault_major", .event = PERF_COUNT_SW_PAGE_FAULTS_MAJ}},
+	},
+	{
+		.fact = "major faults",
+		.via = "what " HANDLER " returns",
+		.misses = "",
+		.how = PROBE_NONE,
+		.ways = WAY(FENTRY) | WAY(KPROBE),
+	},
+	{
+		.fact = "major faults",
+		.via = "perf software event page-faults-maj",
+		.misses = "",
+		.how = PROBE_NONE,
+		.ways = WAY(PERF),
 	},
 	{
 		.fact = "fault causes",
@@ -41,6 +93,7 @@ static const struct probe probes[] = {
 		.misses = "whether a thread's last fault, or its last before another one faults on "
 			  "the CPU, mapped a huge page (anon_merged, file_merged, shmem_merged)",
 		.how = PROBE_TABLES,
+		.ways = WAY(TRACEPOINT),
 	},
 	{
 		.fact = "fault causes",
@@ -48,17 +101,40 @@ static const struct probe probes[] = {
 		.misses = "what a page table tells: anon_merged, file_merged and shmem_merged are "
 			  "several causes each",
 		.how = PROBE_NONE,
+		.ways = WAY(TRACEPOINT),
+	},
+	{
+		.fact = "fault causes",
+		.via = "page tables, when a fault begins and when it ends",
+		.misses = "",
+		.how = PROBE_TABLES,
+		.ways = WAY(FENTRY) | WAY(KPROBE),
+	},
+	{
+		.fact = "fault causes",
+		.via = "mappings",
+		.misses = "what a page table tells: anon_merged, file_merged and shmem_merged are "
+			  "several causes each, cow, write_notify and protection among them",
+		.how = PROBE_NONE,
+		.ways = WAY(FENTRY) | WAY(KPROBE) | WAY(PERF),
+	},
+	{
+		.fact = "fault latency",
+		.via = HANDLER ", from its begin to its end",
+		.misses = "what comes before it: the exception's entry, and the wait for mmap_lock",
+		.how = PROBE_NONE,
+		.ways = WAY(FENTRY) | WAY(KPROBE),
 	},
 	{
 		.fact = "fault latency",
 		.via = "exception to perf page-faults-min (one of 17), -maj (each)",
 		.misses = "",
 		.how = PROBE_PERF,
-		.event = PERF_COUNT_SW_PAGE_FAULTS_MIN,
+		.ways = WAY(TRACEPOINT),
 		/* A prime, so that programs that repeat themselves do not show one part only. */
 		.weight = 17,
 		.by_task = true,
-		.programs = {{"page_fault_minor", NULL}},
+		.programs = {{"page_fault_minor", .event = PERF_COUNT_SW_PAGE_FAULTS_MIN}},
 	},
 	{
 		.fact = "processes and threads",
@@ -105,64 +181,139 @@ static const struct probe probes[] = {
 	for (const struct probe_program *p = (probe)->programs;                                    \
 	     p < (probe)->programs + PROBE_MAX_PROGRAMS && p->program; p++)
 
-static bool tp_btf__offered(const struct probe *probe, const struct btf *vmlinux)
+const char *fault_way__name(enum fault_way way)
+{
+	static const char *const names[NR_WAYS] = {
+		[WAY_FENTRY] = "fentry",
+		[WAY_TRACEPOINT] = "tracepoint",
+		[WAY_KPROBE] = "kprobe",
+		[WAY_PERF] = "perf",
+	};
+
+	return names[way];
+}
+
+const struct probe *probe__at(size_t i)
+{
+	return i < NR_PROBES ? &probes[i] : NULL;
+}
+
+int probe_kernel__open(struct probe_kernel *kernel, struct error *error)
+{
+	kernel->btf = btf__load_vmlinux_btf();
+	if (kernel->btf)
+		return 0;
+	return error__set(error, ENOTSUP,
+			  "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs one built "
+			  "with CONFIG_DEBUG_INFO_BTF, Linux 5.8 or newer");
+}
+
+void probe_kernel__close(struct probe_kernel *kernel)
+{
+	btf__free(kernel->btf);
+}
+
+static bool tp_btf__offered(const struct probe *probe, const struct probe_kernel *kernel,
+			    struct error *why)
 {
 	char name[128];
 
-	if (probe->kernel_func &&
-	    btf__find_by_name_kind(vmlinux, probe->kernel_func, BTF_KIND_FUNC) < 0)
-		return false;
 	for_each_program(probe, p)
 	{
 		snprintf(name, sizeof(name), "btf_trace_%s", p->tracepoint);
-		if (btf__find_by_name_kind(vmlinux, name, BTF_KIND_TYPEDEF) < 0)
-			return false;
+		if (btf__find_by_name_kind(kernel->btf, name, BTF_KIND_TYPEDEF) >= 0)
+			continue;
+		error__set(why, ENOTSUP, "this kernel has no tracepoint %s", p->tracepoint);
+		return false;
 	}
 	return true;
 }
 
-static bool probe__offered(const struct probe *probe, const struct btf *vmlinux)
+bool probe__offered(const struct probe *probe, const struct probe_kernel *kernel, struct error *why)
 {
-	return probe->how != PROBE_TP_BTF || tp_btf__offered(probe, vmlinux);
+	if (probe->kernel_func &&
+	    btf__find_by_name_kind(kernel->btf, probe->kernel_func, BTF_KIND_FUNC) < 0) {
+		error__set(why, ENOTSUP, "this kernel has no function %s that can be probed",
+			   probe->kernel_func);
+		return false;
+	}
+	switch (probe->how) {
+	case PROBE_TP_BTF:
+		return tp_btf__offered(probe, kernel, why);
+	case PROBE_FENTRY:
+		return !try__fentry(kernel->btf, probe->kernel_func, why);
+	case PROBE_KPROBE:
+		return !try__kprobe(probe->kernel_func, why);
+	case PROBE_PERF:
+		return !try__perf_event(probe->programs[0].event, why);
+	case PROBE_TABLES:
+	case PROBE_NONE:
+		break;
+	}
+	return true;
+}
+
+static bool probe__is_of(const struct probe *probe, unsigned int ways)
+{
+	return !probe->ways || !ways || probe->ways & ways;
 }
 
 void probe__choose_without_tables(struct probe_choice *choice)
 {
 	for (size_t i = 0; i < choice->nr; i++)
-		if (choice->chosen[i]->how == PROBE_TABLES)
+		while (choice->chosen[i]->how == PROBE_TABLES ||
+		       !probe__is_of(choice->chosen[i], 1U << choice->way))
 			choice->chosen[i]++;
 }
 
-int probe__choose(struct probe_choice *choice, struct error *error)
+/* The first row of a fact that is offered; NULL: none. *i: where the fact begins, and its end. */
+static const struct probe *probe__first(const struct probe_kernel *kernel, size_t *i,
+					unsigned int ways, struct error *why)
 {
-	struct btf *vmlinux = btf__load_vmlinux_btf();
-	int err = 0;
+	const char *fact = probes[*i].fact;
+	const struct probe *first = NULL;
+
+	for (; *i < NR_PROBES && !strcmp(probes[*i].fact, fact); ++*i)
+		if (!first && probe__is_of(&probes[*i], ways) &&
+		    probe__offered(&probes[*i], kernel, why))
+			first = &probes[*i];
+	return first;
+}
+
+static int probe__lacks(const struct probe *last, unsigned int only, struct error *why,
+			struct error *error)
+{
+	if (last->ways && only)
+		return error__set(error, ENOTSUP, "--probe %s: %s",
+				  fault_way__name(__builtin_ctz(only)), why->text);
+	return error__set(error, ENOTSUP, "this kernel does not offer %s: %s is missing",
+			  last->fact, last->since);
+}
+
+int probe__choose(const struct probe_kernel *kernel, unsigned int only, struct probe_choice *choice,
+		  struct error *error)
+{
+	unsigned int ways = only;
+	struct error why;
 
 	*choice = (struct probe_choice){};
-	if (!vmlinux)
-		return error__set(error, ENOTSUP,
-				  "this kernel has no BTF (/sys/kernel/btf/vmlinux): it needs one "
-				  "built with CONFIG_DEBUG_INFO_BTF, Linux 5.8 or newer");
-	for (size_t i = 0; i < NR_PROBES && !err;) {
-		const char *fact = probes[i].fact;
-		const struct probe *chosen = NULL, *last = NULL;
+	for (size_t i = 0; i < NR_PROBES;) {
+		const struct probe *chosen = probe__first(kernel, &i, ways, &why);
+		const struct probe *last = &probes[i - 1];
 
-		for (; i < NR_PROBES && !strcmp(probes[i].fact, fact); i++) {
-			last = &probes[i];
-			if (!chosen && probe__offered(last, vmlinux))
-				chosen = last;
-		}
-		if (chosen)
-			choice->chosen[choice->nr++] = chosen;
-		else if (last->required)
-			err = error__set(error, ENOTSUP,
-					 "this kernel does not offer %s: %s is missing", fact,
-					 last->since);
-		else
+		if (!chosen && last->required)
+			return probe__lacks(last, only, &why, error);
+		if (!chosen) {
 			choice->absent[choice->nr_absent++] = last;
+			continue;
+		}
+		/* Page faults are the first fact: their way decides. */
+		if (!choice->nr)
+			ways = chosen->ways;
+		choice->chosen[choice->nr++] = chosen;
 	}
-	btf__free(vmlinux);
-	return err;
+	choice->way = (enum fault_way)__builtin_ctz(ways);
+	return 0;
 }
 
 unsigned int probe__weight(const struct probe_choice *choice, const char *fact)
@@ -247,13 +398,14 @@ static int perf__attach_thread(void *ctx, uint32_t tid)
 	return err == -ESRCH ? 0 : err; /* it has ended */
 }
 
-static int perf__attach(const struct probe *probe, const struct probe_targets *targets,
-			struct bpf_program *program, struct probe_links *links)
+static int perf__attach(const struct probe *probe, unsigned int event,
+			const struct probe_targets *targets, struct bpf_program *program,
+			struct probe_links *links)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),
-		.config = probe->event,
+		.config = event,
 		.sample_period = targets->each ? 1 : probe->weight ?: 1,
 	};
 	struct perf_attachment attachment = {&attr, program, links};
@@ -280,9 +432,11 @@ static int program__attach(const struct probe *probe, const struct probe_program
 
 	switch (probe->how) {
 	case PROBE_TP_BTF:
+	case PROBE_FENTRY:
+	case PROBE_KPROBE:
 		return links__add(links, bpf_program__attach(program));
 	case PROBE_PERF:
-		return perf__attach(probe, targets, program, links);
+		return perf__attach(probe, p->event, targets, program, links);
 	case PROBE_TABLES:
 	case PROBE_NONE:
 		break;

@@ -14,9 +14,12 @@
 
 struct bpf_object;
 struct bpf_link;
+struct btf;
 
 enum probe_how {
 	PROBE_TP_BTF, /* raw tracepoint with BTF: no tracefs needed */
+	PROBE_FENTRY, /* begin and end of a kernel function, by BTF */
+	PROBE_KPROBE, /* the same by breakpoints or ftrace */
 	PROBE_PERF,   /* perf software event */
 	PROBE_TABLES, /* no program of its own: those of the faults look into page tables */
 	PROBE_NONE,   /* nothing: what other facts say */
@@ -25,16 +28,29 @@ enum probe_how {
 struct probe_program {
 	const char *program;	/* in the BPF object */
 	const char *tracepoint; /* "page_fault_user"; NULL: none */
+	unsigned int event;	/* PERF_COUNT_SW_*, for PROBE_PERF */
 };
 
 #define PROBE_MAX_PROGRAMS 4
+
+/* The ways to page faults, best first; on the way depends what else is known of a fault. */
+enum fault_way {
+	WAY_FENTRY,
+	WAY_TRACEPOINT,
+	WAY_KPROBE,
+	WAY_PERF,
+	NR_WAYS,
+};
+
+/* "fentry", "tracepoint", "kprobe", "perf" */
+const char *fault_way__name(enum fault_way way);
 
 struct probe {
 	const char *fact;
 	const char *via;
 	const char *misses; /* separated by "; " */
 	enum probe_how how;
-	unsigned int event;  /* PERF_COUNT_SW_*, for PROBE_PERF */
+	unsigned int ways;   /* those that it belongs to, a bit each; 0: any */
 	unsigned int weight; /* of so many events one is seen; 0 means 1 */
 	bool by_task;	     /* PROBE_PERF: where there are targets, on them and not on every CPU */
 	const char *kernel_func; /* the program calls this kernel function; NULL: none */
@@ -53,14 +69,35 @@ struct probe_targets {
 
 /* Which probe serves which fact on this kernel. */
 struct probe_choice {
+	enum fault_way way;
 	const struct probe *chosen[10]; /* one per fact that can be had */
 	size_t nr;
 	const struct probe *absent[10]; /* the last way to each fact that cannot */
 	size_t nr_absent;
 };
 
-/* -ENOTSUP (with its text) if a required fact cannot be had, or the kernel has no BTF. */
-int probe__choose(struct probe_choice *choice, struct error *error);
+/* What a kernel offers; all that is asked of it in order to know that. */
+struct probe_kernel {
+	struct btf *btf;
+};
+
+/* -ENOTSUP, with its text, if the kernel has no BTF. */
+int probe_kernel__open(struct probe_kernel *kernel, struct error *error);
+void probe_kernel__close(struct probe_kernel *kernel);
+
+/*
+ * -ENOTSUP (with its text) if a required fact cannot be had. only: by this way alone (a bit each);
+ * 0: by the best one.
+ */
+int probe__choose(const struct probe_kernel *kernel, unsigned int only, struct probe_choice *choice,
+		  struct error *error);
+
+/* A row of the table; NULL: it has not so many. */
+const struct probe *probe__at(size_t i);
+
+/* Does the kernel offer it? If not, why tells. Some are tried for that, and taken back at once. */
+bool probe__offered(const struct probe *probe, const struct probe_kernel *kernel,
+		    struct error *why);
 
 /* Page tables could not be read: take the next best way where that was one. */
 void probe__choose_without_tables(struct probe_choice *choice);

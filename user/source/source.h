@@ -41,11 +41,12 @@ struct source_config {
 	size_t nr_pids;
 	bool all;
 	bool follow;
-	bool build_ids;	      /* deliver them, too */
-	bool command;	      /* see pids */
-	uint64_t interval_ns; /* of ticks */
-	uint64_t slow_ns;     /* each fault that takes as long is to be timed; 0: as it comes */
-	const char *target;   /* the same in words */
+	bool build_ids;		/* deliver them, too */
+	bool command;		/* see pids */
+	unsigned int only_ways; /* to page faults (enum fault_way), a bit each; 0: the best */
+	uint64_t interval_ns;	/* of ticks */
+	uint64_t slow_ns;	/* each fault that takes as long is to be timed; 0: as it comes */
+	const char *target;	/* the same in words */
 };
 
 /*

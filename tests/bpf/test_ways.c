@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The ways to page faults that this kernel offers: the same workload through each gives the same
+ * counts, and those are getrusage's. Which ways there are, memtrace doctor says; which there must
+ * be, nobody: so a kernel with one way alone has its own counts compared only.
+ */
+#include "live.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ALL "-n 100000"
+
+/* The names of the ways of this fact that are offered. */
+static size_t offered_ways(struct live *live, const char *names[], size_t max)
+{
+	char path[128], options[256];
+	json_t *doctor, *row;
+	size_t i, nr = 0;
+
+	live__report_path(live, path, sizeof(path));
+	snprintf(options, sizeof(options), "doctor -F json -o %s", path);
+	live__run_memtrace(live, options, 0);
+	doctor = live__load_doctor(live, path);
+	json_array_foreach(live__at(doctor, "probes"), i, row)
+	{
+		if (strcmp(live__text(row, "fact"), "page faults") ||
+		    !json_is_true(live__at(row, "offered")))
+			continue;
+		assert_true(nr < max);
+		names[nr++] = json_string_value(json_array_get(live__at(row, "probes"), 0));
+	}
+	assert_true(nr > 0);
+	return nr;
+}
+
+static bool reads_page_tables(const json_t *report)
+{
+	json_t *probe;
+	size_t i;
+
+	json_array_foreach(
+		live__at(report, "probes"), i,
+		probe) if (!strcmp(live__text(probe, "fact"),
+				   "fault causes")) return strstr(live__text(probe, "via"),
+								  "page tables");
+	return false;
+}
+
+struct seen {
+	const char *way;
+	json_t *report, *process, *result;
+};
+
+static void look(struct live *live, const char *way, const char *words, struct seen *seen)
+{
+	char options[64];
+
+	snprintf(options, sizeof(options), ALL " --probe %s", way);
+	seen->way = way;
+	seen->report = live__trace_pid(live, options, words, &seen->result);
+	live__assert_sound(seen->report, 0);
+	seen->process = live__process(seen->report, live__number(seen->result, "pid"));
+	assert_number(seen->result, "outside", 0);
+	assert_number(seen->process, "faults.minor", live__number(seen->result, "minor"));
+	assert_number(seen->process, "faults.major", live__number(seen->result, "major"));
+}
+
+static void assert_same(const struct seen *a, const struct seen *b, const char *key,
+			const char *words)
+{
+	const json_t *in_a = live__at(a->process, key), *in_b = live__at(b->process, key);
+
+	if (!json_equal(in_a, in_b))
+		fail_msg("%s: %s by %s: %s, by %s: %s", words, key, a->way,
+			 json_dumps(in_a, JSON_COMPACT), b->way, json_dumps(in_b, JSON_COMPACT));
+}
+
+static void compare(struct live *live, const char *words)
+{
+	const char *ways[8];
+	size_t nr = offered_ways(live, ways, 8), i, j;
+	struct seen seen[8];
+
+	for (i = 0; i < nr; i++)
+		look(live, ways[i], words, &seen[i]);
+	for (i = 0; i < nr; i++)
+		for (j = 0; j < i; j++) {
+			assert_same(&seen[j], &seen[i], "faults.minor", words);
+			assert_same(&seen[j], &seen[i], "faults.kernel", words);
+			assert_same(&seen[j], &seen[i], "faults.by_region", words);
+			if (reads_page_tables(seen[i].report) && reads_page_tables(seen[j].report))
+				assert_same(&seen[j], &seen[i], "faults.by_cause", words);
+			if (json_is_object(live__at(seen[i].process, "faults.by_access")) &&
+			    json_is_object(live__at(seen[j].process, "faults.by_access")))
+				assert_same(&seen[j], &seen[i], "faults.by_access", words);
+		}
+}
+
+static void test_anon(void **state)
+{
+	compare(*state, "fault --pages 1000 --order up");
+	compare(*state, "fault --pages 65 --order random");
+}
+
+static void test_access(void **state)
+{
+	compare(*state, "fault --pages 300 --access both");
+	compare(*state, "fault --pages 300 --access kernel");
+}
+
+static void test_regions(void **state)
+{
+	compare(*state, "shmem --pages 200 --kind memfd");
+	compare(*state, "brksteps --steps 409600 --touch");
+	compare(*state, "stackgrow --bytes 1M");
+}
+
+/* How many pages a fault maps is the page cache's matter: here each run has its own count. */
+static void test_files(void **state)
+{
+	static const char *const cases[] = {"--map shared --access write",
+					    "--map private --access write", "--cold --pages 64"};
+	const char *ways[8];
+	char words[256];
+	size_t nr = offered_ways(*state, ways, 8), i, j;
+	struct seen seen;
+
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		for (j = 0; j < nr; j++) {
+			snprintf(words, sizeof(words), "filefault %s", cases[i]);
+			look(*state, ways[j], words, &seen);
+			assert_int_equal(live__number(seen.process, "faults.by_region.file"),
+					 live__number(seen.process, "faults.total"));
+		}
+}
+
+/* Many at once, on more threads than processors: nothing is lost, nothing counted twice. */
+static void test_threads(void **state)
+{
+	const char *ways[8];
+	size_t nr = offered_ways(*state, ways, 8), i;
+	struct seen seen;
+
+	for (i = 0; i < nr; i++)
+		look(*state, ways[i], "fault --pages 200000 --order random", &seen);
+}
+
+static void test_unavailable(void **state)
+{
+	static const char *const all[] = {"fentry", "tracepoint", "kprobe", "perf"};
+	const char *ways[8];
+	size_t nr = offered_ways(*state, ways, 8), i, j;
+	struct live_process *memtrace;
+	char options[64];
+
+	for (i = 0; i < 4; i++) {
+		for (j = 0; j < nr && strcmp(ways[j], all[i]); j++)
+			;
+		if (j < nr)
+			continue;
+		snprintf(options, sizeof(options), "--probe %s -d 0.1 -a", all[i]);
+		memtrace = live__run_memtrace(*state, options, 77);
+		assert_int_equal(live__count_lines(live__err(memtrace)), 1);
+		assert_non_null(strstr(live__err(memtrace), all[i]));
+	}
+	memtrace = live__run_memtrace(*state, "--probe magic -a", 2);
+	for (i = 0; i < 4; i++)
+		assert_non_null(strstr(live__err(memtrace), all[i]));
+}
+
+/* What perf events do not tell is not there, and not zero. */
+static void test_perf_admits(void **state)
+{
+	json_t *report, *process, *result;
+
+	report = live__trace_pid(*state, ALL " --probe perf", "fault --pages 100 --access write",
+				 &result);
+	live__assert_sound(report, 0);
+	process = live__process(report, live__number(result, "pid"));
+	assert_true(json_is_null(live__at(process, "faults.by_access")));
+	assert_true(json_is_null(live__at(process, "faults.latency_ns")));
+	assert_number(process, "faults.by_cause.anon_merged", 100);
+	assert_number(process, "faults.by_region.anon", 100);
+}
+
+/* Where each fault is timed there is a latency for each. */
+static void test_latency(void **state)
+{
+	const char *ways[8];
+	size_t nr = offered_ways(*state, ways, 8), i;
+	struct seen seen;
+
+	for (i = 0; i < nr; i++) {
+		if (strcmp(ways[i], "fentry") && strcmp(ways[i], "kprobe"))
+			continue;
+		look(*state, ways[i], "fault --pages 500 --order up", &seen);
+		assert_number(seen.process, "faults.latency_ns.count", 500);
+		assert_true(live__number(seen.process, "faults.latency_ns.p50") > 0);
+	}
+	if (strcmp(ways[0], "fentry")) {
+		print_message("skip: this kernel offers no fentry\n");
+		skip();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		live_test(test_anon),	 live_test(test_access),      live_test(test_regions),
+		live_test(test_files),	 live_test(test_threads),     live_test(test_unavailable),
+		live_test(test_latency), live_test(test_perf_admits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
