@@ -239,6 +239,40 @@ static void test_latency_of_revoked(void **state)
 	assert_null(faults_of(feed)->latency.by_cause[CAUSE_ANON_ZERO]);
 }
 
+/* Of a fault whose mapping is known later, the time goes where the fault does. */
+static void test_latency_known_later(void **state)
+{
+	struct feed *feed = program(state);
+	const struct latency *latency = &faults_of(feed)->latency;
+
+	faults_of(feed)->latency.slow_ns = 1;
+	for (uint32_t i = 0; i < 4; i++) {
+		fault_at(feed, NOWHERE + i * PAGE, READ, MT_ENTRY_NONE, FLT(i, 0));
+		counted(feed, NOWHERE + i * PAGE, 0, 17);
+	}
+	settle(feed, FLT(4, 0)); /* as for a report: all that are open count as they are */
+	assert_int_equal(latency->by_cause[CAUSE_UNKNOWN]->samples, 4);
+	fault_at(feed, NOWHERE + 4 * PAGE, READ, MT_ENTRY_NONE, FLT(4, 0));
+	counted(feed, NOWHERE + 4 * PAGE, 0, 17);
+	fault_at(feed, NOWHERE + 5 * PAGE, READ, MT_ENTRY_NONE, FLT(5, 0));
+	counted(feed, NOWHERE + 5 * PAGE, 0, 17);
+	fault_at(feed, NOWHERE + (1 << 20), READ, MT_ENTRY_NONE, FLT(6, 0));
+	counted(feed, NOWHERE + (1 << 20), 0, 17);
+	feed__map_program(feed);
+	feed__mapping(feed, 0, NOWHERE, NOWHERE + 8 * PAGE, PROT_READ, "/usr/lib/late.so");
+	assert_int_equal(latency->by_cause[CAUSE_FILE_MINOR]->samples, 2);
+	assert_string_equal(name__text(latency->slow.items[4].name), "/usr/lib/late.so");
+	assert_int_equal(latency->slow.items[5].region, REGION_FILE);
+	assert_int_equal(latency->slow.items[5].offset, 5 * PAGE);
+	assert_int_equal(latency->by_cause[CAUSE_UNKNOWN]->samples, 4);
+	/* An exec: nothing more will be known of it. */
+	feed__exec(feed, PID, HEAP, FLT(7, 0));
+	feed__map_program(feed);
+	fault_at(feed, TEXT, EXEC, MT_ENTRY_NONE, FLT(7, 0));
+	assert_int_equal(latency->by_cause[CAUSE_UNKNOWN]->samples, 5);
+	assert_int_equal(latency->all->samples, 7);
+}
+
 static void slow_fault(struct feed *feed, uint64_t addr, uint64_t took_ns, uint32_t weight,
 		       struct mt_flt flt)
 {
@@ -348,10 +382,15 @@ static void test_timed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_causes), TEST(test_not_counted),
-		TEST(test_known_later),	       TEST(test_latency),
-		TEST(test_latency_of_revoked), TEST(test_slow),
-		TEST(test_many_slow),	       TEST(test_timed),
+		cmocka_unit_test(test_causes),
+		TEST(test_not_counted),
+		TEST(test_known_later),
+		TEST(test_latency),
+		TEST(test_latency_of_revoked),
+		TEST(test_latency_known_later),
+		TEST(test_slow),
+		TEST(test_many_slow),
+		TEST(test_timed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,10 +214,49 @@ static struct name *name__at(struct process *proc, uint64_t addr, uint64_t *offs
 	return vma ? vma->name : NULL;
 }
 
-static int pending__note_slow(struct process *proc, const struct thread *thread)
+static int faults__note_time(struct process *proc, const struct slow_fault *fault, uint32_t weight)
 {
-	const struct pending *fault = &thread->pending;
-	struct slow_fault slow = {
+	struct latency *latency = &proc->faults.latency;
+	struct slow_fault slow = *fault;
+	int err = 0;
+
+	if (!proc->forgets)
+		err = latency__note(latency, proc->usage, fault->cause, fault->region,
+				    fault->latency_ns, weight);
+	if (err || !latency->slow_ns || fault->latency_ns < latency->slow_ns)
+		return err;
+	slow.name = name__at(proc, fault->addr, &slow.offset);
+	slow.ip_name = name__at(proc, fault->ip, &slow.ip_offset);
+	return latency__note_slow(latency, proc->usage, &slow);
+}
+
+static int miss__note_time(struct process *proc, struct miss *miss, enum fault_cause cause,
+			   enum region region)
+{
+	if (!miss->timed)
+		return 0;
+	miss->timed = false;
+	miss->time.cause = cause;
+	miss->time.region = region;
+	return faults__note_time(proc, &miss->time, miss->weight);
+}
+
+/* What is not known of it is not to come any more. */
+static int miss__give_up(struct process *proc, struct miss *miss)
+{
+	return miss__note_time(proc, miss, fault__cause(&miss->facts, miss->major), REGION_OTHER);
+}
+
+int faults__close(struct process *proc, struct thread *thread)
+{
+	struct pending *fault = &thread->pending;
+	struct slow_fault time;
+	struct miss *miss;
+
+	if (!fault->timed || !fault->counted || fault->open)
+		return 0;
+	fault->timed = false;
+	time = (struct slow_fault){
 		.begin_ns = fault->begin_ns,
 		.latency_ns = fault->latency_ns,
 		.tid = thread->tid,
@@ -226,27 +265,13 @@ static int pending__note_slow(struct process *proc, const struct thread *thread)
 		.addr = fault->addr,
 		.ip = fault->ip,
 	};
-
-	slow.name = name__at(proc, fault->addr, &slow.offset);
-	slow.ip_name = name__at(proc, fault->ip, &slow.ip_offset);
-	return latency__note_slow(&proc->faults.latency, proc->usage, &slow);
-}
-
-int faults__close(struct process *proc, struct thread *thread)
-{
-	struct pending *fault = &thread->pending;
-	struct latency *latency = &proc->faults.latency;
-	int err = 0;
-
-	if (!fault->timed || !fault->counted || fault->open)
-		return 0;
-	fault->timed = false;
-	if (!proc->forgets)
-		err = latency__note(latency, proc->usage, fault->cause, fault->region,
-				    fault->latency_ns, fault->weight);
-	if (!err && latency->slow_ns && fault->latency_ns >= latency->slow_ns)
-		err = pending__note_slow(proc, thread);
-	return err;
+	miss = miss__of(proc, fault);
+	if (!miss)
+		return faults__note_time(proc, &time, fault->weight);
+	miss->timed = true;
+	miss->weight = fault->weight;
+	miss->time = time;
+	return 0;
 }
 
 int faults__close_all(struct process *proc)
@@ -257,6 +282,8 @@ int faults__close_all(struct process *proc)
 	usage__step(proc->usage, HASH_COUNT(proc->threads));
 	HASH_ITER (hh, proc->threads, thread, next)
 		err = faults__close(proc, thread) ?: err;
+	for (unsigned int i = 0; i < proc->misses.nr; i++)
+		err = miss__give_up(proc, &proc->misses.items[i]) ?: err;
 	return err;
 }
 
@@ -378,15 +405,15 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 }
 
 /* Move a fault that was counted as "other" to the place that it belongs to. */
-static void miss__resolve(struct process *proc, struct miss *miss, const struct vma *vma,
-			  struct place *place)
+static int miss__resolve(struct process *proc, struct miss *miss, const struct vma *vma,
+			 struct place *place)
 {
 	struct place *other = place__other(proc);
 	enum fault_cause cause = fault__cause(&miss->facts, miss->major);
 	struct thread *thread;
 
 	if (!other || other == place)
-		return;
+		return miss__give_up(proc, miss);
 	proc->faults.by_region[REGION_OTHER]--;
 	proc->faults.by_region[place->region]++;
 	other->faults--;
@@ -406,11 +433,13 @@ static void miss__resolve(struct process *proc, struct miss *miss, const struct 
 		thread->pending.facts = miss->facts;
 		thread->pending.cause = cause;
 	}
+	return miss__note_time(proc, miss, cause, place->region);
 }
 
-void faults__resolve_misses(struct process *proc)
+int faults__resolve_misses(struct process *proc)
 {
 	unsigned int left = 0;
+	int err = 0;
 
 	usage__step(proc->usage, proc->misses.nr);
 	for (unsigned int i = 0; i < proc->misses.nr; i++) {
@@ -420,22 +449,27 @@ void faults__resolve_misses(struct process *proc)
 		struct place *place = vma ? place__of_vma(proc, vma) : NULL;
 
 		if (place)
-			miss__resolve(proc, &miss, vma, place);
+			err = miss__resolve(proc, &miss, vma, place) ?: err;
 		else
 			proc->misses.items[left++] = miss;
 	}
 	proc->misses.nr = left;
+	return err;
 }
 
-void faults__forget_misses(struct process *proc)
+int faults__forget_misses(struct process *proc)
 {
 	unsigned int left = 0;
+	int err = 0;
 
 	/* Those that the kernel took are its work on the new program, inside of this exec. */
 	for (unsigned int i = 0; i < proc->misses.nr; i++)
 		if (proc->misses.items[i].kernel)
 			proc->misses.items[left++] = proc->misses.items[i];
+		else
+			err = miss__give_up(proc, &proc->misses.items[i]) ?: err;
 	proc->misses.nr = left;
+	return err;
 }
 
 void faults__rename_misses(struct process *proc, uint32_t from, uint32_t to)

@@ -332,8 +332,8 @@ static int take_exec(struct model *model, const struct event *ev)
 	faults__settle(subject.proc, subject.thread, flt__of(&ev->exec->flt), FLT_POPULATING,
 		       &model->lost_unexplained);
 	memcpy(subject.proc->comm, ev->exec->comm, sizeof(subject.proc->comm));
-	space__exec(subject.proc, ev->exec);
-	return process__set_exe(subject.proc, ev->exec->path);
+	err = space__exec(subject.proc, ev->exec);
+	return err ?: process__set_exe(subject.proc, ev->exec->path);
 }
 
 static int take_exit(struct model *model, const struct event *ev)

@@ -140,6 +140,9 @@ struct miss {
 	bool major;
 	bool fresh;
 	bool kernel;
+	bool timed; /* how long it took waits to be noted */
+	uint32_t weight;
+	struct slow_fault time;
 };
 #define MAX_MISSES 64
 
@@ -315,10 +318,10 @@ void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
 		    enum flt_cause cause, uint64_t *lost);
 /* The thread is no longer kept: what it had begun counts for the process. */
 void faults__fold(struct process *proc, struct thread *thread);
-/* Look up again what the mirror did not know. */
-void faults__resolve_misses(struct process *proc);
-/* An exec: addresses of the old program mean nothing in the new. */
-void faults__forget_misses(struct process *proc);
+/* Look up again what the mirror did not know. 0 or -ENOMEM. */
+int faults__resolve_misses(struct process *proc);
+/* An exec: addresses of the old program mean nothing in the new. 0 or -ENOMEM. */
+int faults__forget_misses(struct process *proc);
 /* A thread has another tid now. */
 void faults__rename_misses(struct process *proc, uint32_t from, uint32_t to);
 void faults__release_misses(struct process *proc);
@@ -336,7 +339,8 @@ int space__take_call(struct process *proc, const struct event *ev, struct names 
 int space__take_mapping(struct process *proc, const struct event *ev, struct names *names);
 int space__take_anon_name(struct process *proc, const struct mt_anon_name *rec,
 			  struct names *names);
-void space__exec(struct process *proc, const struct mt_exec *exec);
+/* 0 or -ENOMEM. */
+int space__exec(struct process *proc, const struct mt_exec *exec);
 /* A thread's stack pointer says that the mapping it points into is its stack. */
 void space__note_sp(struct process *proc, uint64_t sp);
 

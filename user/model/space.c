@@ -265,17 +265,18 @@ int space__take_mapping(struct process *proc, const struct event *ev, struct nam
 	mapping__note_special(proc, &vma);
 	err = mirror__map(&proc->mirror, &vma);
 	if (!err && proc->misses.nr)
-		faults__resolve_misses(proc);
+		err = faults__resolve_misses(proc);
 	return err;
 }
 
-void space__exec(struct process *proc, const struct mt_exec *exec)
+int space__exec(struct process *proc, const struct mt_exec *exec)
 {
+	int err = faults__forget_misses(proc);
+
 	mirror__clear(&proc->mirror);
 	mirror__clear(&proc->previous);
 	pages__clear_range(&proc->faults.pages, 0, UINT64_MAX);
 	proc->nr_execs++;
-	faults__forget_misses(proc);
 	proc->memory_locked = false;
 	proc->heap.start_brk = exec->start_brk;
 	proc->heap.brk = exec->brk;
@@ -285,6 +286,7 @@ void space__exec(struct process *proc, const struct mt_exec *exec)
 	proc->stack.limit_bytes = exec->stack_limit_bytes;
 	proc->stack.peak_bytes = 0;
 	proc->stack.grown_for = 0;
+	return err;
 }
 
 void space__note_sp(struct process *proc, uint64_t sp)
