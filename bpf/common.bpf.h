@@ -60,6 +60,46 @@ static __always_inline bool tgid__traced(__u32 tgid)
 	return on && *on;
 }
 
+/*
+ * Where tracepoints run preemptibly (7.0), the kernel skips a program on a CPU on which another
+ * task was preempted in the middle of it. So each such program is attached MT_COPIES times, one
+ * after the other, and the first copy that is not skipped does the work. turns has for each thread
+ * and tracepoint the bit of the copy that ran last: the event is done. A copy looks for those of
+ * its predecessors only. A skipped copy leaves such a bit to the next event: it is taken for that
+ * one's only if one of each copy was skipped. max_entries is set before load, as that of traced.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct mt_turns);
+} turns __weak SEC(".maps");
+
+enum turn_of { TURN_FORK, TURN_EXEC, TURN_EXIT, TURN_CALL };
+
+/* Is the current thread's event this copy's (0, 1, ...) to tell? */
+static __always_inline bool turn__take(enum turn_of of, __u32 copy)
+{
+	__u32 tid = bpf_get_current_pid_tgid(), group = tid / MT_FILTER_GROUP;
+	__u32 shift = of * MT_COPIES;
+	struct mt_turns *turn;
+	__u16 *bits, before;
+
+	if (!settings.copies)
+		return true;
+	turn = bpf_map_lookup_elem(&turns, &group);
+	if (!turn)
+		return !copy;
+	bits = &turn->of[tid % MT_FILTER_GROUP];
+	before = *bits >> shift & ((1 << copy) - 1);
+	*bits = (*bits & ~(((1 << MT_COPIES) - 1) << shift)) | 1 << copy << shift;
+	return !before;
+}
+
+/* EACH_COPY(DEFINE, name): DEFINE(name, 0), DEFINE(name_1, 1), ... */
+#define EACH_COPY(define, name)                                                                    \
+	define(name, 0) define(name##_1, 1) define(name##_2, 2) define(name##_3, 3)
+
 static __always_inline void loss__count(enum mt_loss cause, __u64 nr)
 {
 	__sync_fetch_and_add(&control.lost[cause], nr);

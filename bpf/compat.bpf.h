@@ -106,6 +106,16 @@ static __always_inline long syscall__nr(struct pt_regs *regs)
 #endif
 }
 
+/* Likewise, of registers that the verifier does not know as such. */
+static __always_inline long syscall__nr_read(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(regs, orig_ax);
+#elif defined(__TARGET_ARCH_arm64)
+	return BPF_CORE_READ(regs, syscallno);
+#endif
+}
+
 /* In a system call of a 32-bit program, whose numbers mean other calls (x86: TS_COMPAT). */
 static __always_inline bool current__is_compat(void)
 {
@@ -122,6 +132,19 @@ static __always_inline __u64 task__sp(struct task_struct *task)
 	if (!has_helper(task_pt_regs))
 		return 0;
 	return PT_REGS_SP_CORE((struct pt_regs *)bpf_task_pt_regs(task));
+}
+
+/* The same where a kprobe says which task: not a pointer that bpf_task_pt_regs takes. */
+static __always_inline __u64 new_task__sp(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	struct pt_regs *regs = (void *)(BPF_CORE_READ(task, thread.sp) +
+					bpf_core_type_size(struct inactive_task_frame));
+
+	return PT_REGS_SP_CORE(regs);
+#else
+	return 0;
+#endif
 }
 
 /* The open-coded iterator over mappings: 6.7. */

@@ -26,15 +26,17 @@ static __always_inline bool filter__begin(__u32 tgid, bool parent_traced)
 	return on && *on;
 }
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child)
+/* typed: the verifier knows what child points to. */
+static __always_inline int fork__emit(struct task_struct *parent, struct task_struct *child,
+				      bool typed)
 {
+	__u32 child_tgid = BPF_CORE_READ(child, tgid);
 	bool parent_traced = tgid__traced(parent->tgid);
-	bool thread = child->tgid == parent->tgid, followed = true;
+	bool thread = child_tgid == parent->tgid, followed = true;
 	struct mt_fork *rec;
 
 	if (!thread && !settings.all)
-		followed = filter__begin(child->tgid, parent_traced);
+		followed = filter__begin(child_tgid, parent_traced);
 	if (!parent_traced)
 		return 0;
 	rec = record__reserve(MT_KIND_FORK, sizeof(*rec));
@@ -42,17 +44,42 @@ int BPF_PROG(process_fork, struct task_struct *parent, struct task_struct *child
 		return 0;
 	if (thread)
 		rec->hdr.flags = MT_FORK_THREAD;
-	else if (child->mm == parent->mm)
+	else if (BPF_CORE_READ(child, mm) == parent->mm)
 		rec->hdr.flags = MT_FORK_SHARED_MM;
 	if (!followed)
 		rec->hdr.flags |= MT_FORK_NOT_FOLLOWED;
-	rec->child_tgid = child->tgid;
-	rec->child_tid = child->pid;
-	rec->child_start_ns = child->start_boottime;
-	rec->child_sp = task__sp(child);
+	rec->child_tgid = child_tgid;
+	rec->child_tid = BPF_CORE_READ(child, pid);
+	rec->child_start_ns = BPF_CORE_READ(child, start_boottime);
+	rec->child_sp = typed ? task__sp(child) : new_task__sp(child);
 	rec->flt = current__flt();
 	record__submit(rec);
 	return 0;
+}
+
+#define DEFINE_FORK(name, copy)                                                                    \
+	SEC("tp_btf/sched_process_fork")                                                           \
+	int BPF_PROG(name, struct task_struct *parent, struct task_struct *child)                  \
+	{                                                                                          \
+		return turn__take(TURN_FORK, copy) ? fork__emit(parent, child, true) : 0;          \
+	}
+EACH_COPY(DEFINE_FORK, process_fork)
+
+/* Of io_uring and vhost: there is no tracepoint for them, and they run no code of the process. */
+#define PF_USER_WORKER 0x4000
+
+/*
+ * wake_up_new_task(), which comes next to the tracepoint. A kprobe runs with preemption off: where
+ * threads come and go by the thousand, all copies of a program may be preempted at once.
+ */
+SEC("kprobe.multi")
+int process_begin(struct pt_regs *ctx)
+{
+	struct task_struct *child = (void *)PT_REGS_PARM1(ctx);
+
+	if (BPF_CORE_READ(child, flags) & PF_USER_WORKER)
+		return 0;
+	return fork__emit(bpf_get_current_task_btf(), child, false);
 }
 
 static __always_inline void exec__fill(struct mt_exec *rec, struct task_struct *task,
@@ -189,8 +216,8 @@ static __always_inline void exec__send_mappings(struct task_struct *task, struct
 		exec__send_tree(mm, time_ns);
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+static __always_inline int exec__emit(struct task_struct *task, int old_pid,
+				      struct linux_binprm *bprm)
 {
 	struct mm_struct *mm = task->mm;
 	struct mt_exec *rec;
@@ -204,7 +231,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	rec->old_tid = old_pid;
 	exec__fill(rec, task, mm);
 	__builtin_memset(rec->path, 0, sizeof(rec->path));
-	bpf_probe_read_kernel_str(rec->path, sizeof(rec->path), bprm->filename);
+	bpf_probe_read_kernel_str(rec->path, sizeof(rec->path), BPF_CORE_READ(bprm, filename));
 	if (exec__can_send_mappings())
 		rec->hdr.flags = MT_EXEC_MAPPED;
 	time_ns = rec->hdr.time_ns;
@@ -212,6 +239,50 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_pid, struct linux_b
 	/* Last: its mappings have its time, and whoever has read past it has them all. */
 	record__submit(rec);
 	return 0;
+}
+
+#define DEFINE_EXEC(name, copy)                                                                    \
+	SEC("tp_btf/sched_process_exec")                                                           \
+	int BPF_PROG(name, struct task_struct *task, int old_pid, struct linux_binprm *bprm)       \
+	{                                                                                          \
+		return turn__take(TURN_EXEC, copy) ? exec__emit(task, old_pid, bprm) : 0;          \
+	}
+EACH_COPY(DEFINE_EXEC, process_exec)
+
+/* The tid that the thread had before it took its leader's, by tgid, while an exec is under way. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, __u32);
+} execs SEC(".maps");
+
+/* begin_new_exec(), before the other threads end, and finalize_exec(), when all is mapped. */
+SEC("kprobe.multi")
+int exec_begin(struct pt_regs *ctx)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+	__u32 tgid = id >> 32, tid = (__u32)id;
+
+	if (tgid != tid && tgid__traced(tgid))
+		bpf_map_update_elem(&execs, &tgid, &tid, 0);
+	return 0;
+}
+
+SEC("kprobe.multi")
+int exec_end(struct pt_regs *ctx)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 *tid, old_tid = tgid;
+
+	if (!tgid__traced(tgid))
+		return 0;
+	tid = bpf_map_lookup_elem(&execs, &tgid);
+	if (tid) {
+		old_tid = *tid;
+		bpf_map_delete_elem(&execs, &tgid);
+	}
+	return exec__emit(bpf_get_current_task_btf(), old_tid, (void *)PT_REGS_PARM1(ctx));
 }
 
 #define SIGNAL_GROUP_EXIT 0x4
@@ -231,8 +302,7 @@ static __always_inline __u32 process__exit_code(struct task_struct *task)
  * and others may still come by after the first that does. So the filter stays as it is until the
  * pid is somebody else's (filter__begin).
  */
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(process_exit, struct task_struct *task)
+static __always_inline int exit__emit(struct task_struct *task)
 {
 	bool last = BPF_CORE_READ(task, signal, live.counter) == 0;
 	struct mt_exit *rec;
@@ -250,6 +320,21 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	bpf_get_current_comm(rec->comm, sizeof(rec->comm));
 	record__submit(rec);
 	return 0;
+}
+
+#define DEFINE_EXIT(name, copy)                                                                    \
+	SEC("tp_btf/sched_process_exit")                                                           \
+	int BPF_PROG(name, struct task_struct *task)                                               \
+	{                                                                                          \
+		return turn__take(TURN_EXIT, copy) ? exit__emit(task) : 0;                         \
+	}
+EACH_COPY(DEFINE_EXIT, process_exit)
+
+/* The end of exit_mm_release(): the thread has written to its memory for the last time. */
+SEC("kretprobe.multi")
+int process_end(struct pt_regs *ctx)
+{
+	return exit__emit(bpf_get_current_task_btf());
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -167,10 +167,23 @@ struct thread_info {
 };
 #endif
 
+#if defined(__TARGET_ARCH_x86)
+struct thread_struct {
+	unsigned long sp;
+};
+
+/* What a new task's kernel stack begins with, below its registers. */
+struct inactive_task_frame {
+	unsigned long ret_addr;
+};
+#endif
+
 struct task_struct {
 #if defined(__TARGET_ARCH_x86)
 	struct thread_info thread_info;
+	struct thread_struct thread;
 #endif
+	unsigned int flags;
 	void *stack;
 	struct mm_struct *mm;
 	int exit_code;

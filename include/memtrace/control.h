@@ -5,6 +5,9 @@
 
 #include "memtrace/record.h"
 
+/* Of a program that can be skipped: see turns in common.bpf.h. */
+#define MT_COPIES 4
+
 /* Fixed at load. */
 struct mt_config {
 	__u32 all;	 /* trace every process but self_tgid */
@@ -15,6 +18,7 @@ struct mt_config {
 	/* Of minor faults the programs pick one of minor_weight, and those that took as long as
 	 * slow_ns. slow_ns 0: the perf event picks. */
 	__u32 minor_weight;
+	__u32 copies; /* programs are attached MT_COPIES times */
 	__u64 slow_ns;
 };
 
@@ -25,6 +29,11 @@ struct mt_config {
 #define MT_FILTER_GROUP 64
 struct mt_filter {
 	__u8 on[MT_FILTER_GROUP];
+};
+
+/* Of the threads of a group likewise, for each of up to four tracepoints a bit a copy. */
+struct mt_turns {
+	__u16 of[MT_FILTER_GROUP];
 };
 
 struct mt_control {

@@ -138,7 +138,8 @@ void live__assert_sound(const json_t *report, int64_t pid)
 	json_t *process;
 	size_t i;
 
-	assert_number(report, "loss.records", 0);
+	if (live__number(report, "loss.records"))
+		fail_msg("losses: %s", json_dumps(live__at(report, "loss"), JSON_COMPACT));
 	assert_number(report, "loss.fault_weight_max", 1);
 	json_array_foreach(live__at(report, "processes"), i,
 			   process) if (!pid || live__number(process, "pid") == pid)

@@ -152,27 +152,6 @@ static int live__consume_last(struct live *live)
 	return err;
 }
 
-/*
- * Where tracepoints run preemptibly (7.x), a program is skipped on a CPU whose last run of it was
- * preempted; the kernel counts that (5.12), for events of whomever.
- */
-static uint64_t live__missed(const struct live *live)
-{
-	struct bpf_program *program;
-	uint64_t missed = 0;
-
-	bpf_object__for_each_program(program, live->skel->obj)
-	{
-		struct bpf_prog_info info = {};
-		__u32 size = sizeof(info);
-		int fd = bpf_program__fd(program);
-
-		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size))
-			missed += info.recursion_misses;
-	}
-	return missed;
-}
-
 static int live__emit_losses(struct live *live, uint64_t time_ns)
 {
 	struct mt_losses rec = {.delivered = live->nr_delivered};
@@ -180,7 +159,7 @@ static int live__emit_losses(struct live *live, uint64_t time_ns)
 	record__start(&rec.hdr, MT_KIND_LOSS, sizeof(rec), time_ns);
 	for (int i = 0; i < MT_LOSS_NR; i++)
 		rec.lost[i] = __atomic_load_n(&live->skel->bss->control.lost[i], __ATOMIC_RELAXED);
-	rec.lost[MT_LOSS_MISSED] = live__missed(live);
+	rec.lost[MT_LOSS_MISSED] = probe__missed(&live->choice, live->skel->obj);
 	live->lost_records = rec.lost[MT_LOSS_RING_RECORDS] + rec.lost[MT_LOSS_MISSED];
 	return live__emit(live, &rec, sizeof(rec));
 }

@@ -100,6 +100,8 @@ static int live__load(struct live *live, struct error *error)
 	probe__select_programs(&live->choice, live->skel->obj);
 	bpf_map__set_max_entries(live->skel->maps.traced,
 				 config->all ? 1 : pid_max / MT_FILTER_GROUP + 1);
+	bpf_map__set_max_entries(live->skel->maps.turns,
+				 live->choice.copies ? pid_max / MT_FILTER_GROUP + 1 : 1);
 	bpf_map__set_max_entries(live->skel->maps.batches, live->nr_cpus);
 	bpf_map__set_autocreate(live->skel->maps.handlings,
 				live->choice.way == WAY_FENTRY || live->choice.way == WAY_KPROBE);
@@ -111,6 +113,7 @@ static int live__load(struct live *live, struct error *error)
 		.minor_weight = probe__weight(&live->choice, "fault latency"),
 		.slow_ns = config->slow_ns,
 		.timed = live->choice.way != WAY_TRACEPOINT,
+		.copies = live->choice.copies,
 	};
 	err = memtrace_bpf__load(live->skel);
 	if (err)

@@ -3,16 +3,11 @@
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include "base/array.h"
 #include "source/probe.h"
-#include "source/procfs.h"
 #include "source/try.h"
 
 #define WAY(way) (1U << WAY_##way)
@@ -23,6 +18,23 @@
 #define MISSES_POPULATED                                                                           \
 	"pages populated without an exception (they are in the check, unexplained where direct "   \
 	"I/O, io_uring or ptrace did it)"
+
+#if defined(__x86_64__)
+#define SYSCALL_FUNC(name) "__x64_sys_" #name
+#elif defined(__aarch64__)
+#define SYSCALL_FUNC(name) "__arm64_sys_" #name
+#endif
+
+static const char *const begin_functions[] = {"wake_up_new_task", NULL};
+static const char *const exec_begin_functions[] = {"begin_new_exec", NULL};
+static const char *const exec_end_functions[] = {"finalize_exec", NULL};
+static const char *const end_functions[] = {"exit_mm_release", NULL};
+static const char *const call_functions[PROBE_MAX_FUNCTIONS + 1] = {
+	SYSCALL_FUNC(brk),	     SYSCALL_FUNC(mmap),    SYSCALL_FUNC(munmap),
+	SYSCALL_FUNC(mremap),	     SYSCALL_FUNC(madvise), SYSCALL_FUNC(mprotect),
+	SYSCALL_FUNC(mlock),	     SYSCALL_FUNC(mlock2),  SYSCALL_FUNC(mlockall),
+	SYSCALL_FUNC(pkey_mprotect),
+};
 
 static const struct probe probes[] = {
 	{
@@ -138,14 +150,36 @@ static const struct probe probes[] = {
 	},
 	{
 		.fact = "processes and threads",
+		.via = "kprobe.multi at fork, exec and exit",
+		.misses = "",
+		.how = PROBE_TP_BTF,
+		.kernel_func = "register_fprobe_syms",
+		.if_preemptible = true,
+		.programs = {{"process_begin", .functions = begin_functions},
+			     {"exec_begin", .functions = exec_begin_functions},
+			     {"exec_end", .functions = exec_end_functions},
+			     {"process_end", .functions = end_functions, .at_return = true}},
+	},
+	{
+		.fact = "processes and threads",
 		.via = "tp_btf sched_process_fork, _exec, _exit",
 		.misses = "",
 		.how = PROBE_TP_BTF,
 		.required = true,
 		.since = "raw tracepoints with BTF (Linux 5.5)",
-		.programs = {{"process_fork", "sched_process_fork"},
-			     {"process_exec", "sched_process_exec"},
-			     {"process_exit", "sched_process_exit"}},
+		.programs = {{"process_fork", "sched_process_fork", .copied = true},
+			     {"process_exec", "sched_process_exec", .copied = true},
+			     {"process_exit", "sched_process_exit", .copied = true}},
+	},
+	{
+		.fact = "memory calls",
+		.via = "kretprobe.multi of the calls",
+		.misses = "calls of 32-bit programs; mappings made without these calls (shmat, "
+			  "io_uring)",
+		.how = PROBE_TP_BTF,
+		.kernel_func = "register_fprobe_syms",
+		.if_preemptible = true,
+		.programs = {{"call_return", .functions = call_functions, .at_return = true}},
 	},
 	{
 		.fact = "memory calls",
@@ -155,7 +189,7 @@ static const struct probe probes[] = {
 		.how = PROBE_TP_BTF,
 		.required = true,
 		.since = "the sys_exit tracepoint (CONFIG_HAVE_SYSCALL_TRACEPOINTS)",
-		.programs = {{"call_exit", "sys_exit"}},
+		.programs = {{"call_exit", "sys_exit", .copied = true}},
 	},
 	{
 		.fact = "stack-limit hits",
@@ -176,10 +210,6 @@ static const struct probe probes[] = {
 };
 
 #define NR_PROBES (sizeof(probes) / sizeof(probes[0]))
-
-#define for_each_program(probe, p)                                                                 \
-	for (const struct probe_program *p = (probe)->programs;                                    \
-	     p < (probe)->programs + PROBE_MAX_PROGRAMS && p->program; p++)
 
 const char *fault_way__name(enum fault_way way)
 {
@@ -213,6 +243,14 @@ void probe_kernel__close(struct probe_kernel *kernel)
 	btf__free(kernel->btf);
 }
 
+/* The programs on it run under SRCU, not with preemption off: since 7.0. */
+static bool tracepoints__preemptible(const struct probe_kernel *kernel)
+{
+	return btf__find_by_name_kind(kernel->btf, "tracepoint_srcu_srcu_data", BTF_KIND_VAR) >=
+		       0 ||
+	       btf__find_by_name_kind(kernel->btf, "trace_call_bpf_faultable", BTF_KIND_FUNC) >= 0;
+}
+
 static bool tp_btf__offered(const struct probe *probe, const struct probe_kernel *kernel,
 			    struct error *why)
 {
@@ -220,6 +258,8 @@ static bool tp_btf__offered(const struct probe *probe, const struct probe_kernel
 
 	for_each_program(probe, p)
 	{
+		if (!p->tracepoint)
+			continue;
 		snprintf(name, sizeof(name), "btf_trace_%s", p->tracepoint);
 		if (btf__find_by_name_kind(kernel->btf, name, BTF_KIND_TYPEDEF) >= 0)
 			continue;
@@ -235,6 +275,10 @@ bool probe__offered(const struct probe *probe, const struct probe_kernel *kernel
 	    btf__find_by_name_kind(kernel->btf, probe->kernel_func, BTF_KIND_FUNC) < 0) {
 		error__set(why, ENOTSUP, "this kernel has no function %s that can be probed",
 			   probe->kernel_func);
+		return false;
+	}
+	if (probe->if_preemptible && !tracepoints__preemptible(kernel)) {
+		error__set(why, ENOTSUP, "not needed: tracepoints run with preemption off");
 		return false;
 	}
 	switch (probe->how) {
@@ -266,6 +310,12 @@ void probe__choose_without_tables(struct probe_choice *choice)
 			choice->chosen[i]++;
 }
 
+/* Where the kernel preempts itself it skips fentry programs, too: only by request, then. */
+static bool probe__is_skipped(const struct probe *probe, const struct probe_kernel *kernel)
+{
+	return probe->how == PROBE_FENTRY && tracepoints__preemptible(kernel);
+}
+
 /* The first row of a fact that is offered; NULL: none. *i: where the fact begins, and its end. */
 static const struct probe *probe__first(const struct probe_kernel *kernel, size_t *i,
 					unsigned int ways, struct error *why)
@@ -275,6 +325,7 @@ static const struct probe *probe__first(const struct probe_kernel *kernel, size_
 
 	for (; *i < NR_PROBES && !strcmp(probes[*i].fact, fact); ++*i)
 		if (!first && probe__is_of(&probes[*i], ways) &&
+		    (ways || !probe__is_skipped(&probes[*i], kernel)) &&
 		    probe__offered(&probes[*i], kernel, why))
 			first = &probes[*i];
 	return first;
@@ -297,6 +348,7 @@ int probe__choose(const struct probe_kernel *kernel, unsigned int only, struct p
 	struct error why;
 
 	*choice = (struct probe_choice){};
+	choice->copies = tracepoints__preemptible(kernel);
 	for (size_t i = 0; i < NR_PROBES;) {
 		const struct probe *chosen = probe__first(kernel, &i, ways, &why);
 		const struct probe *last = &probes[i - 1];
@@ -322,153 +374,4 @@ unsigned int probe__weight(const struct probe_choice *choice, const char *fact)
 		if (!strcmp(choice->chosen[i]->fact, fact))
 			return choice->chosen[i]->weight ?: 1;
 	return 1;
-}
-
-void probe__select_programs(const struct probe_choice *choice, struct bpf_object *object)
-{
-	for (size_t i = 0; i < NR_PROBES; i++)
-		for_each_program(&probes[i], p) bpf_program__set_autoload(
-			bpf_object__find_program_by_name(object, p->program), false);
-	for (size_t i = 0; i < choice->nr; i++)
-		for_each_program(choice->chosen[i], p) bpf_program__set_autoload(
-			bpf_object__find_program_by_name(object, p->program), true);
-}
-
-static int links__add(struct probe_links *links, struct bpf_link *link)
-{
-	struct bpf_link **slot;
-
-	if (!link)
-		return -errno;
-	slot = array__push(links);
-	if (!slot) {
-		bpf_link__destroy(link);
-		return -ENOMEM;
-	}
-	*slot = link;
-	return 0;
-}
-
-/* The link owns the perf event from here on. */
-static int links__add_perf_event(struct probe_links *links, struct bpf_program *program,
-				 struct perf_event_attr *attr, pid_t tid, int cpu)
-{
-	struct bpf_link *link;
-	int fd;
-
-	fd = syscall(SYS_perf_event_open, attr, tid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	link = bpf_program__attach_perf_event(program, fd);
-	if (!link) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return links__add(links, link);
-}
-
-static int perf__attach_cpus(struct perf_event_attr *attr, struct bpf_program *program,
-			     struct probe_links *links)
-{
-	int nr_cpus = libbpf_num_possible_cpus();
-
-	for (int cpu = 0; cpu < nr_cpus; cpu++) {
-		int err = links__add_perf_event(links, program, attr, -1, cpu);
-
-		/* -ENODEV: that CPU is offline. */
-		if (err && err != -ENODEV)
-			return err;
-	}
-	return nr_cpus < 0 ? nr_cpus : 0;
-}
-
-struct perf_attachment {
-	struct perf_event_attr *attr;
-	struct bpf_program *program;
-	struct probe_links *links;
-};
-
-static int perf__attach_thread(void *ctx, uint32_t tid)
-{
-	const struct perf_attachment *to = ctx;
-	int err = links__add_perf_event(to->links, to->program, to->attr, (pid_t)tid, -1);
-
-	return err == -ESRCH ? 0 : err; /* it has ended */
-}
-
-static int perf__attach(const struct probe *probe, unsigned int event,
-			const struct probe_targets *targets, struct bpf_program *program,
-			struct probe_links *links)
-{
-	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attr),
-		.config = event,
-		.sample_period = targets->each ? 1 : probe->weight ?: 1,
-	};
-	struct perf_attachment attachment = {&attr, program, links};
-	int err = 0;
-
-	/* An event on a CPU costs every process on it some 20 ns a fault. */
-	if (!probe->by_task || targets->all)
-		return perf__attach_cpus(&attr, program, links);
-	/*
-	 * Threads and children that are started from now on have it, too. Of a thread that is being
-	 * started just now it may be missed: then none of its faults is sampled.
-	 */
-	attr.inherit = 1;
-	for (size_t i = 0; i < targets->nr_pids && !err; i++)
-		err = procfs__each_thread(targets->pids[i], perf__attach_thread, &attachment);
-	return err == -ESRCH ? 0 : err;
-}
-
-static int program__attach(const struct probe *probe, const struct probe_program *p,
-			   const struct probe_targets *targets, struct bpf_object *object,
-			   struct probe_links *links)
-{
-	struct bpf_program *program = bpf_object__find_program_by_name(object, p->program);
-
-	switch (probe->how) {
-	case PROBE_TP_BTF:
-	case PROBE_FENTRY:
-	case PROBE_KPROBE:
-		return links__add(links, bpf_program__attach(program));
-	case PROBE_PERF:
-		return perf__attach(probe, p->event, targets, program, links);
-	case PROBE_TABLES:
-	case PROBE_NONE:
-		break;
-	}
-	return -EINVAL;
-}
-
-int probe__attach(const struct probe_choice *choice, const struct probe_targets *targets,
-		  struct bpf_object *object, struct probe_links *links, struct error *error)
-{
-	/* The faults last: all that explains them is in place before the first. */
-	for (size_t i = choice->nr; i-- > 0;) {
-		const struct probe *probe = choice->chosen[i];
-
-		for_each_program(probe, p)
-		{
-			int err = program__attach(probe, p, targets, object, links);
-
-			if (!err)
-				continue;
-			probe__detach(links);
-			return error__set(error, -err, "cannot attach %s (%s): %s", p->program,
-					  probe->via, strerror(-err));
-		}
-	}
-	return 0;
-}
-
-void probe__detach(struct probe_links *links)
-{
-	/* The faults first: what explains them stays to the end. */
-	for (size_t i = links->nr; i-- > 0;)
-		bpf_link__destroy(links->items[i]);
-	array__free(links);
 }

@@ -29,6 +29,11 @@ struct probe_program {
 	const char *program;	/* in the BPF object */
 	const char *tracepoint; /* "page_fault_user"; NULL: none */
 	unsigned int event;	/* PERF_COUNT_SW_*, for PROBE_PERF */
+	/* Instead of a tracepoint, functions of the kernel: kprobe.multi or, at_return,
+	 * kretprobe.multi */
+	const char *const *functions;
+	bool at_return;
+	bool copied; /* there are name_1, ... name_(MT_COPIES - 1), too */
 };
 
 #define PROBE_MAX_PROGRAMS 4
@@ -54,10 +59,17 @@ struct probe {
 	unsigned int weight; /* of so many events one is seen; 0 means 1 */
 	bool by_task;	     /* PROBE_PERF: where there are targets, on them and not on every CPU */
 	const char *kernel_func; /* the program calls this kernel function; NULL: none */
+	bool if_preemptible;	 /* a way only where tracepoints run preemptibly */
 	bool required;		 /* without the fact there is nothing to report */
 	const char *since;	 /* what a kernel lacks that does not offer it */
 	struct probe_program programs[PROBE_MAX_PROGRAMS];
 };
+
+#define for_each_program(probe, p)                                                                 \
+	for (const struct probe_program *p = (probe)->programs;                                    \
+	     p < (probe)->programs + PROBE_MAX_PROGRAMS && p->program; p++)
+
+#define PROBE_MAX_FUNCTIONS 10
 
 /* The processes that the programs are for. */
 struct probe_targets {
@@ -74,6 +86,7 @@ struct probe_choice {
 	size_t nr;
 	const struct probe *absent[10]; /* the last way to each fact that cannot */
 	size_t nr_absent;
+	bool copies; /* tracepoints run preemptibly here: programs are attached MT_COPIES times */
 };
 
 /* What a kernel offers; all that is asked of it in order to know that. */
@@ -117,5 +130,11 @@ struct probe_links {
 int probe__attach(const struct probe_choice *choice, const struct probe_targets *targets,
 		  struct bpf_object *object, struct probe_links *links, struct error *error);
 void probe__detach(struct probe_links *links);
+
+/*
+ * Events, of whomever, that were missed because the kernel skipped a program: at most so many.
+ * Where a program is attached several times, all its copies must have been skipped for one event.
+ */
+uint64_t probe__missed(const struct probe_choice *choice, const struct bpf_object *object);
 
 #endif
