@@ -30,13 +30,12 @@ static void kill_all(int signo)
 			kill(-current->processes[i].pid, SIGKILL);
 }
 
-/* A machine that says that it is slow has more time. */
-static unsigned int limit_s(void)
+unsigned int live__slowdown(void)
 {
 	const char *slowdown = getenv("MEMTRACE_TEST_SLOWDOWN");
 	long times = slowdown ? strtol(slowdown, NULL, 10) : 1;
 
-	return LIVE_LIMIT_S * (unsigned int)(times > 1 ? times : 1);
+	return times > 1 ? (unsigned int)times : 1;
 }
 
 int live__setup(void **state)
@@ -54,7 +53,7 @@ int live__setup(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	current = live;
 	signal(SIGALRM, kill_all);
-	alarm(limit_s());
+	alarm(LIVE_LIMIT_S * live__slowdown());
 	*state = live;
 	return 0;
 }

@@ -48,6 +48,9 @@ struct live {
 	size_t nr_json;
 };
 
+/* How many times slower than usual this machine is, by its own word. */
+unsigned int live__slowdown(void);
+
 int live__setup(void **state);
 int live__teardown(void **state);
 
