@@ -187,7 +187,8 @@ static void report_compared(struct paired *paired, struct result *result)
 	result__add(result, "fault_ns", "a fault on a fresh anonymous 4 KiB page, nobody tracing",
 		    "ns", series__faults(&paired->base), -1);
 	result__add(result, "traced_fault_ns",
-		    "added to a fault of the target: every fault delivered, with address, time and cause; one of 17 timed",
+		    "added to a fault of the target: every fault delivered, with address, time and "
+		    "cause; one of 17 timed",
 		    "ns", series__faults(&added[TRACER_MEMTRACE_TARGET]), 100);
 	result__add(result, "untraced_fault_ns", "added to a fault of a process that is not traced",
 		    "ns", series__faults(&added[TRACER_MEMTRACE_OTHER]), 20);
