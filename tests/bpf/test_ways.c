@@ -204,12 +204,80 @@ static void test_latency(void **state)
 	}
 }
 
+/* "page-faults-min" or the like, of the probe in use. */
+static const char *latency_probe(const json_t *report)
+{
+	json_t *probe;
+	size_t i;
+
+	json_array_foreach(live__at(report, "probes"), i, probe)
+	{
+		if (!strcmp(live__text(probe, "fact"), "fault latency"))
+			return live__text(probe, "via");
+	}
+	return "";
+}
+
+#define MANY_THREADS 200
+#define PAGES_EACH 50
+
+/* One of so many on each CPU, or of each thread. */
+static void check_sample(const json_t *process)
+{
+	int64_t weight = live__number(process, "faults.latency_ns.weight");
+	int64_t count = live__number(process, "faults.latency_ns.count");
+	int64_t minor = live__number(process, "faults.minor");
+
+	assert_true(minor >= MANY_THREADS * PAGES_EACH);
+	assert_in_range(count, minor / weight - MANY_THREADS, minor / weight + MANY_THREADS);
+}
+
+static json_t *trace_with_limit(struct live *live, const char *limit)
+{
+	struct live_process *workload, *memtrace;
+	char path[128], script[512];
+	json_t *report, *result;
+
+	workload = live__start_workload(live, "threads --threads 200 --pages 50 --prestart");
+	live__report_path(live, path, sizeof(path));
+	snprintf(script, sizeof(script),
+		 "ulimit %s && memtrace -p %d --probe tracepoint -F json -o %s " ALL, limit,
+		 workload->pid, path);
+	memtrace = live__start_shell(live, script);
+	live__await_tracing(memtrace);
+	live__say(workload, "\n");
+	result = live__read_json(live, workload);
+	live__close_stdin(workload);
+	live__wait(workload);
+	assert_int_equal(live__exit_code(memtrace), 0);
+	report = live__load_report(live, path);
+	live__assert_sound(report, 0);
+	check_sample(live__process(report, live__number(result, "pid")));
+	return report;
+}
+
+/* An event for each thread takes files: more than a process begins with, or may have at all. */
+static void test_few_files(void **state)
+{
+	const char *ways[8];
+	size_t nr = offered_ways(*state, ways, 8), i;
+
+	for (i = 0; i < nr && strcmp(ways[i], "tracepoint"); i++)
+		;
+	if (i == nr) {
+		print_message("skip: this kernel offers no tracepoints of page faults\n");
+		skip();
+	}
+	assert_non_null(strstr(latency_probe(trace_with_limit(*state, "-Sn 128")), "one of 17"));
+	assert_non_null(strstr(latency_probe(trace_with_limit(*state, "-n 128")), "all CPUs"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		live_test(test_anon),	 live_test(test_access),      live_test(test_regions),
 		live_test(test_files),	 live_test(test_threads),     live_test(test_unavailable),
-		live_test(test_latency), live_test(test_perf_admits),
+		live_test(test_latency), live_test(test_perf_admits), live_test(test_few_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

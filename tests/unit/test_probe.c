@@ -66,12 +66,31 @@ static void test_without_tables(void **state)
 		}
 }
 
+/* What takes a file for each thread may be too much: then there is a way that does not. */
+static void test_without_files(void **state)
+{
+	const struct probe *probe, *next;
+
+	(void)state;
+	for (size_t i = 0; (probe = probe__at(i)); i++) {
+		if (!probe->by_task)
+			continue;
+		next = probe__next(probe, (enum fault_way)__builtin_ctz(probe->ways));
+		assert_non_null(next);
+		assert_string_equal(next->fact, probe->fact);
+		assert_string_not_equal(next->via, probe->via);
+		assert_false(next->by_task);
+		assert_int_equal(next->weight, probe->weight);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fits_record),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_without_tables),
+		cmocka_unit_test(test_without_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

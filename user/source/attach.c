@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What was chosen of the table of probes, attached. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "memtrace/control.h"
 #include "source/probe.h"
 #include "source/procfs.h"
@@ -66,6 +68,13 @@ static int links__add(struct probe_links *links, struct bpf_link *link)
 	return 0;
 }
 
+/* Detach all but the first nr. The faults first: what explains them stays to the end. */
+static void links__cut(struct probe_links *links, size_t nr)
+{
+	while (links->nr > nr)
+		bpf_link__destroy(links->items[--links->nr]);
+}
+
 /* The link owns the perf event from here on. */
 static int links__add_perf_event(struct probe_links *links, struct bpf_program *program,
 				 struct perf_event_attr *attr, pid_t tid, int cpu)
@@ -86,11 +95,37 @@ static int links__add_perf_event(struct probe_links *links, struct bpf_program *
 	return links__add(links, link);
 }
 
+/* Of a perf event: itself, and its link (Linux 5.15). */
+#define FILES_PER_EVENT 2
+/* What is opened while it runs: files of /proc, and of the output. */
+#define SPARE_FILES 16
+
+/* Raise the limit of open files for so many perf events. -EMFILE: it may not be that high. */
+static int files__make_room(size_t nr_events)
+{
+	int lowest __closefd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct rlimit limit;
+	rlim_t needed;
+
+	if (lowest < 0 || getrlimit(RLIMIT_NOFILE, &limit))
+		return -errno;
+	needed = (rlim_t)lowest + nr_events * FILES_PER_EVENT + SPARE_FILES;
+	if (needed <= limit.rlim_cur)
+		return 0;
+	if (needed > limit.rlim_max)
+		return -EMFILE;
+	limit.rlim_cur = needed;
+	return setrlimit(RLIMIT_NOFILE, &limit) ? -errno : 0;
+}
+
 static int perf__attach_cpus(struct perf_event_attr *attr, struct bpf_program *program,
 			     struct probe_links *links)
 {
 	int nr_cpus = libbpf_num_possible_cpus();
 
+	if (nr_cpus < 0)
+		return nr_cpus;
+	files__make_room(nr_cpus); /* without it there may still be enough */
 	for (int cpu = 0; cpu < nr_cpus; cpu++) {
 		int err = links__add_perf_event(links, program, attr, -1, cpu);
 
@@ -98,43 +133,54 @@ static int perf__attach_cpus(struct perf_event_attr *attr, struct bpf_program *p
 		if (err && err != -ENODEV)
 			return err;
 	}
-	return nr_cpus < 0 ? nr_cpus : 0;
-}
-
-/* What else needs descriptors, with much to spare. */
-#define FILES_LEFT 64
-
-/* Events of threads leave room for other files: -EMFILE if they do not. */
-static int links__leave_files(const struct probe_links *links)
-{
-	struct rlimit files;
-	int fd = bpf_link__fd(links->items[links->nr - 1]);
-
-	if (!getrlimit(RLIMIT_NOFILE, &files) && (rlim_t)fd + FILES_LEFT > files.rlim_cur)
-		return -EMFILE;
 	return 0;
 }
 
-static void links__cut(struct probe_links *links, size_t nr)
-{
-	while (links->nr > nr)
-		bpf_link__destroy(links->items[--links->nr]);
-}
-
-struct perf_attachment {
-	struct perf_event_attr *attr;
-	struct bpf_program *program;
-	struct probe_links *links;
+struct tids {
+	uint32_t *items;
+	size_t nr, cap;
 };
 
-static int perf__attach_thread(void *ctx, uint32_t tid)
+static void tids__release(struct tids *tids)
 {
-	const struct perf_attachment *to = ctx;
-	int err = links__add_perf_event(to->links, to->program, to->attr, (pid_t)tid, -1);
+	array__free(tids);
+}
 
-	if (err)
-		return err == -ESRCH ? 0 : err; /* it has ended */
-	return links__leave_files(to->links);
+static int tids__add(void *ctx, uint32_t tid)
+{
+	struct tids *tids = ctx;
+	uint32_t *slot = array__push(tids);
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = tid;
+	return 0;
+}
+
+/*
+ * Threads and children that are started from then on have the event, too: all are listed before the
+ * first has it, or what inherits it while the list is read would get it twice. Of a thread that is
+ * started meanwhile it may be missed: then none of its faults is sampled.
+ */
+static int perf__attach_threads(struct perf_event_attr *attr, const struct probe_targets *targets,
+				struct bpf_program *program, struct probe_links *links)
+{
+	struct tids tids __cleanup(tids__release) = {};
+	int err = 0;
+
+	attr->inherit = 1;
+	for (size_t i = 0; i < targets->nr_pids; i++) {
+		err = procfs__each_thread(targets->pids[i], tids__add, &tids);
+		if (err && err != -ESRCH)
+			return err;
+	}
+	err = files__make_room(tids.nr);
+	for (size_t i = 0; i < tids.nr && !err; i++) {
+		err = links__add_perf_event(links, program, attr, (pid_t)tids.items[i], -1);
+		if (err == -ESRCH) /* it has ended */
+			err = 0;
+	}
+	return err;
 }
 
 static int perf__attach(const struct probe *probe, unsigned int event,
@@ -147,26 +193,11 @@ static int perf__attach(const struct probe *probe, unsigned int event,
 		.config = event,
 		.sample_period = targets->each ? 1 : probe->weight ?: 1,
 	};
-	struct perf_attachment attachment = {&attr, program, links};
-	size_t nr_before = links->nr;
-	int err = 0;
 
 	/* An event on a CPU costs every process on it some 20 ns a fault. */
 	if (!probe->by_task || targets->all)
 		return perf__attach_cpus(&attr, program, links);
-	/*
-	 * Threads and children that are started from now on have it, too. Of a thread that is being
-	 * started just now it may be missed: then none of its faults is sampled.
-	 */
-	attr.inherit = 1;
-	for (size_t i = 0; i < targets->nr_pids && !err; i++)
-		err = procfs__each_thread(targets->pids[i], perf__attach_thread, &attachment);
-	if (err != -EMFILE)
-		return err == -ESRCH ? 0 : err;
-	/* So many threads: it is the CPUs, then. */
-	links__cut(links, nr_before);
-	attr.inherit = 0;
-	return perf__attach_cpus(&attr, program, links);
+	return perf__attach_threads(&attr, targets, program, links);
 }
 
 static int functions__attach(const struct probe_program *p, struct bpf_program *program,
@@ -218,32 +249,77 @@ static int program__attach(const struct probe *probe, const struct probe_program
 	return -EINVAL;
 }
 
-int probe__attach(const struct probe_choice *choice, const struct probe_targets *targets,
+/* All programs of a probe, or none. */
+static int probe__attach_one(const struct probe *probe, const struct probe_targets *targets,
+			     struct bpf_object *object, struct probe_links *links,
+			     struct error *error)
+{
+	size_t nr = links->nr;
+
+	for_each_program(probe, p)
+	{
+		int err = program__attach(probe, p, targets, object, links);
+
+		if (!err)
+			continue;
+		links__cut(links, nr);
+		return error__set(error, -err, "cannot attach %s (%s): %s", p->program, probe->via,
+				  strerror(-err));
+	}
+	return 0;
+}
+
+static void choice__drop(struct probe_choice *choice, size_t i)
+{
+	choice->absent[choice->nr_absent++] = choice->chosen[i];
+	choice->nr--;
+	memmove(&choice->chosen[i], &choice->chosen[i + 1],
+		(choice->nr - i) * sizeof(*choice->chosen));
+}
+
+/*
+ * Where a process may not have the files for it: the next best way to the same fact. What is but a
+ * sample can be gone without.
+ */
+static int choice__attach(struct probe_choice *choice, size_t i,
+			  const struct probe_targets *targets, struct bpf_object *object,
+			  struct probe_links *links, struct error *error)
+{
+	for (;;) {
+		const struct probe *probe = choice->chosen[i];
+		int err = probe__attach_one(probe, targets, object, links, error);
+
+		if (err != -EMFILE && err != -ENFILE)
+			return err;
+		if (probe->weight <= 1)
+			return err;
+		choice->chosen[i] = probe__next(probe, choice->way);
+		if (choice->chosen[i])
+			continue;
+		choice->chosen[i] = probe;
+		choice__drop(choice, i);
+		return 0;
+	}
+}
+
+int probe__attach(struct probe_choice *choice, const struct probe_targets *targets,
 		  struct bpf_object *object, struct probe_links *links, struct error *error)
 {
 	/* The faults last: all that explains them is in place before the first. */
 	for (size_t i = choice->nr; i-- > 0;) {
-		const struct probe *probe = choice->chosen[i];
+		int err = choice__attach(choice, i, targets, object, links, error);
 
-		for_each_program(probe, p)
-		{
-			int err = program__attach(probe, p, targets, object, links);
-
-			if (!err)
-				continue;
-			probe__detach(links);
-			return error__set(error, -err, "cannot attach %s (%s): %s", p->program,
-					  probe->via, strerror(-err));
-		}
+		if (!err)
+			continue;
+		probe__detach(links);
+		return err;
 	}
 	return 0;
 }
 
 void probe__detach(struct probe_links *links)
 {
-	/* The faults first: what explains them stays to the end. */
-	for (size_t i = links->nr; i-- > 0;)
-		bpf_link__destroy(links->items[i]);
+	links__cut(links, 0);
 	array__free(links);
 }
 

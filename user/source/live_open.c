@@ -189,6 +189,14 @@ static void live__emit_probe(struct live *live, uint64_t time_ns, const struct p
 	live__emit(live, &rec, sizeof(rec));
 }
 
+static void live__emit_probes(struct live *live, uint64_t time_ns)
+{
+	for (size_t i = 0; i < live->choice.nr; i++)
+		live__emit_probe(live, time_ns, live->choice.chosen[i], false);
+	for (size_t i = 0; i < live->choice.nr_absent; i++)
+		live__emit_probe(live, time_ns, live->choice.absent[i], true);
+}
+
 /* Just the page with the pid's byte is mapped: the whole would count as our memory. */
 static int live__set_filter(struct live *live, uint32_t pid)
 {
@@ -230,11 +238,10 @@ static int live__start(struct live *live, struct error *error)
 	live->tick_ns = now + live->config.interval_ns;
 	live->epoch_ns = now + EPOCH_NS;
 	live__emit_session(live, now);
-	for (size_t i = 0; i < live->choice.nr; i++)
-		live__emit_probe(live, now, live->choice.chosen[i], false);
-	for (size_t i = 0; i < live->choice.nr_absent; i++)
-		live__emit_probe(live, now, live->choice.absent[i], true);
 	err = probe__attach(&live->choice, &targets, live->skel->obj, &live->links, error);
+	if (err)
+		return err;
+	live__emit_probes(live, now);
 	for (size_t i = 0; !err && i < live->config.nr_pids; i++)
 		err = live__enable(live, live->pids[i], now, error);
 	if (!err && live->fn_err)

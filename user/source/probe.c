@@ -140,12 +140,23 @@ static const struct probe probes[] = {
 	{
 		.fact = "fault latency",
 		.via = "exception to perf page-faults-min (one of 17), -maj (each)",
-		.misses = "",
+		.misses = "minor faults of threads that began while memtrace did, and of set-uid "
+			  "programs that a target starts",
 		.how = PROBE_PERF,
 		.ways = WAY(TRACEPOINT),
 		/* A prime, so that programs that repeat themselves do not show one part only. */
 		.weight = 17,
 		.by_task = true,
+		.programs = {{"page_fault_minor", .event = PERF_COUNT_SW_PAGE_FAULTS_MIN}},
+	},
+	{
+		/* Where targets have more threads than a process may have files. */
+		.fact = "fault latency",
+		.via = "exception to perf page-faults-min (1 of 17, all CPUs), -maj",
+		.misses = "",
+		.how = PROBE_PERF,
+		.ways = WAY(TRACEPOINT),
+		.weight = 17,
 		.programs = {{"page_fault_minor", .event = PERF_COUNT_SW_PAGE_FAULTS_MIN}},
 	},
 	{
@@ -302,12 +313,20 @@ static bool probe__is_of(const struct probe *probe, unsigned int ways)
 	return !probe->ways || !ways || probe->ways & ways;
 }
 
+const struct probe *probe__next(const struct probe *probe, enum fault_way way)
+{
+	for (const struct probe *next = probe + 1;
+	     next < probes + NR_PROBES && !strcmp(next->fact, probe->fact); next++)
+		if (probe__is_of(next, 1U << way))
+			return next;
+	return NULL;
+}
+
 void probe__choose_without_tables(struct probe_choice *choice)
 {
 	for (size_t i = 0; i < choice->nr; i++)
-		while (choice->chosen[i]->how == PROBE_TABLES ||
-		       !probe__is_of(choice->chosen[i], 1U << choice->way))
-			choice->chosen[i]++;
+		while (choice->chosen[i]->how == PROBE_TABLES)
+			choice->chosen[i] = probe__next(choice->chosen[i], choice->way);
 }
 
 /* Where the kernel preempts itself it skips fentry programs, too: only by request, then. */

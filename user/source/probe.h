@@ -112,6 +112,9 @@ const struct probe *probe__at(size_t i);
 bool probe__offered(const struct probe *probe, const struct probe_kernel *kernel,
 		    struct error *why);
 
+/* The next best way to the same fact that goes with this way to page faults; NULL: none. */
+const struct probe *probe__next(const struct probe *probe, enum fault_way way);
+
 /* Page tables could not be read: take the next best way where that was one. */
 void probe__choose_without_tables(struct probe_choice *choice);
 
@@ -126,8 +129,11 @@ struct probe_links {
 	size_t nr, cap;
 };
 
-/* Attach all that was chosen; on failure nothing stays attached. 0 or -errno with its text. */
-int probe__attach(const struct probe_choice *choice, const struct probe_targets *targets,
+/*
+ * Attach all that was chosen; on failure nothing stays attached. 0 or -errno with its text. Where
+ * there are not files enough for what is sampled the choice becomes another one.
+ */
+int probe__attach(struct probe_choice *choice, const struct probe_targets *targets,
 		  struct bpf_object *object, struct probe_links *links, struct error *error);
 void probe__detach(struct probe_links *links);
 
