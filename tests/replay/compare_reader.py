@@ -25,7 +25,7 @@ def figures_of_report(report):
     for process in report["processes"]:
         figures, faults = by_pid[process["pid"]], process["faults"]
         figures.update({name: faults[name] for name in FAULTS})
-        figures.update(faults["by_access"])
+        figures.update(faults["by_access"] or dict.fromkeys(ACCESSES, 0))
         figures["observed"] += process["check"]["observed"]
         figures["not_counted"] += process["check"]["explained"]["not_counted"]
         for name, call in process["heap"]["calls"].items():

@@ -18,8 +18,8 @@ ENDED_BY = ["duration", "interrupt", "target_exit", "cut_off"]
 
 (
     FAULTS, MAJOR, MMAP, MUNMAP, BRK, MREMAP, MADVISE, MPROTECT, MLOCK, MLOCKALL, FORK, EXEC, EXIT,
-    SIGNAL, MAPPING, COUNTED,
-) = range(1, 17)
+    SIGNAL, MAPPING, COUNTED, HUGE, TIMED_FAULTS,
+) = range(1, 19)
 (
     SESSION, PROCESS, THREAD, SAMPLE, TICK, WATERMARK, LOSS, PROBE, END, BUILD_ID, GONE,
 ) = range(64, 75)
@@ -34,10 +34,12 @@ FAULT_WRITE, FAULT_EXEC, FAULT_KERNEL = 1 << 57, 1 << 58, 1 << 59
 FAULT_ADDRESS = (1 << 57) - 1
 EXIT_GROUP = 0x1
 COUNTED_MAJOR = 0x1
+OUTCOME_MAJOR, OUTCOME_NO_ACCESS = 1 << 48, 1 << 52
 THREAD_FINAL, THREAD_NO_FLT = 0x1, 0x2
 
 Record = collections.namedtuple("Record", "time_ns tgid tid size kind cpu flags data")
-Fault = collections.namedtuple("Fault", "time_ns addr_flags min_flt maj_flt")
+Fault = collections.namedtuple(
+    "Fault", "time_ns addr_flags min_flt maj_flt outcome", defaults=[0])
 
 
 class Damaged(Exception):
@@ -145,9 +147,10 @@ def faults_of(record, order):
         return unpack_faults(record, order)
     nr = struct.unpack_from(order + "I", record.data, 24)[0]
     found = []
+    form, size = ("QQIIQ", 32) if record.kind == TIMED_FAULTS else ("QQII", 24)
     for i in range(nr):
-        addr_flags, time_ns, *flt = struct.unpack_from(order + "QQII", record.data, 32 + 24 * i)
-        found.append(Fault(time_ns, addr_flags, *flt))
+        addr_flags, time_ns, *rest = struct.unpack_from(order + form, record.data, 32 + size * i)
+        found.append(Fault(time_ns, addr_flags, *rest))
     return found
 
 
@@ -166,7 +169,7 @@ def in_order(all_records, order):
     for record in all_records:
         if record.kind == WATERMARK:
             yield from due(record.time_ns)
-        elif record.kind in (FAULTS, PACKED_FAULTS):
+        elif record.kind in (FAULTS, PACKED_FAULTS, TIMED_FAULTS):
             held += [(fault.time_ns, record, fault) for fault in faults_of(record, order)]
         else:
             held.append((record.time_ns, record, None))
@@ -196,6 +199,8 @@ class Process:
             access = "write"
         if fault.addr_flags & FAULT_EXEC:
             access = "exec"
+        if fault.outcome & OUTCOME_NO_ACCESS:
+            access = "unknown"
         self.sums[access] += by
 
     def settle(self, thread, flt, is_final=False):
@@ -233,6 +238,8 @@ class Process:
         thread = self.threads[tid]
         self.settle(thread, (fault.min_flt, fault.maj_flt))
         thread.fault, thread.major_addr = fault, None
+        if fault.outcome & OUTCOME_MAJOR:
+            thread.major_addr = fault.addr_flags & FAULT_ADDRESS
         self.sums["observed"] += 1
         self.sums["minor"] += 1
         self.count(fault, 1)
