@@ -404,6 +404,14 @@ size_t live__count_lines(const char *text)
 	return nr;
 }
 
+void live__needs_guest(void)
+{
+	if (getenv("MEMTRACE_TEST_GUEST"))
+		return;
+	print_message("skip: changes settings of the whole machine, so for guests only\n");
+	skip();
+}
+
 struct live_process *live__run_memtrace(struct live *live, const char *options, int code)
 {
 	struct live_process *memtrace = live__start_memtrace(live, options);

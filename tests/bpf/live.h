@@ -126,6 +126,19 @@ json_t *live__mapping_named(const json_t *process, const char *name);
 /* Calls that failed with this errno, by heap.failures. */
 int64_t live__failures(const json_t *process, const char *call, int err);
 
+/* Each fault that is counted has one cause. */
+void live__assert_causes_add_up(const json_t *process);
+/*
+ * They do, and expect is what they are: "cow=64 anon_zero+raced=minor": so many faults of a cause,
+ * or of these together; a number, one of that name in result, or "any". Those that are not named
+ * have none.
+ */
+void live__assert_causes(const json_t *process, const json_t *result, const char *expect);
+
+/* Skips the test, and says so, unless it runs in a guest of scripts/vm/run, where all may be tried.
+ */
+void live__needs_guest(void);
+
 /* Nothing lost, and the closing check of each process (pid 0) or of this one holds exactly. */
 void live__assert_sound(const json_t *report, int64_t pid);
 

@@ -145,3 +145,62 @@ void live__assert_sound(const json_t *report, int64_t pid)
 			   process) if (!pid || live__number(process, "pid") == pid)
 		assert_check(process);
 }
+
+/* What stands in by_cause beside the causes of the faults that are counted. */
+static bool is_cause(const char *key)
+{
+	return strcmp(key, "invalid") && strcmp(key, "populated");
+}
+
+void live__assert_causes_add_up(const json_t *process)
+{
+	int64_t sum = 0;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(live__at(process, "faults.by_cause"), key, value) sum +=
+		is_cause(key) ? json_integer_value(value) : 0;
+	assert_int_equal(sum, live__number(process, "faults.total"));
+	assert_number(process, "faults.by_cause.populated",
+		      live__number(process, "check.explained.populated"));
+	assert_int_equal(live__number(process, "faults.huge_bytes"),
+			 live__number(process, "faults.by_cause.huge") * (2LL << 20));
+}
+
+/* A number, or the name of one in the workload's result. */
+static int64_t wanted_number(const json_t *result, const char *text)
+{
+	return *text >= '0' && *text <= '9' ? strtoll(text, NULL, 10) : live__number(result, text);
+}
+
+void live__assert_causes(const json_t *process, const json_t *result, const char *expect)
+{
+	json_t *counts = json_copy(live__at(process, "faults.by_cause"));
+	char text[256], *word, *words = text, *cause, *causes, *value;
+	const char *key;
+	json_t *count;
+	int64_t sum;
+
+	live__assert_causes_add_up(process);
+	assert_non_null(counts);
+	assert_true(strlen(expect) < sizeof(text));
+	strcpy(text, expect);
+	while ((word = strtok_r(words, " ", &words))) {
+		value = strchr(word, '=');
+		assert_non_null(value);
+		*value++ = '\0';
+		causes = word;
+		sum = 0;
+		while ((cause = strtok_r(causes, "+", &causes))) {
+			sum += live__number(counts, cause);
+			json_object_del(counts, cause);
+		}
+		if (strcmp(value, "any") && sum != wanted_number(result, value))
+			fail_msg("not %s, but %s", expect,
+				 json_dumps(live__at(process, "faults.by_cause"), JSON_COMPACT));
+	}
+	json_object_foreach(counts, key, count) if (json_integer_value(count))
+		fail_msg("%s beside %s: %s", key, expect,
+			 json_dumps(live__at(process, "faults.by_cause"), JSON_COMPACT));
+	json_decref(counts);
+}

@@ -98,6 +98,8 @@ static void contents__add(struct contents *contents, const uint8_t *data, size_t
 		assert_true(record->size_bytes >= sizeof(*record));
 		if (record->kind == MT_KIND_PACKED_FAULTS)
 			contents->nr_faults += ((const struct mt_packed_faults *)record)->nr;
+		if (record->kind == MT_KIND_TIMED_FAULTS)
+			contents->nr_faults += ((const struct mt_faults *)record)->nr;
 		if (record->kind == MT_KIND_SESSION)
 			contents->first_ns = record->time_ns;
 		contents->ended |= record->kind == MT_KIND_END;

@@ -299,10 +299,31 @@ static void check_threads(const struct replay *replay)
 	}
 }
 
+static void check_totals(const struct replay *replay)
+{
+	int64_t populated = live__number(replay->process, "faults.by_cause.populated");
+
+	assert_number(replay->said, "outside", 0);
+	assert_number(replay->said, "after", 0);
+	assert_number(replay->process, "faults.minor",
+		      live__number(replay->said, "minor") - populated);
+	assert_number(replay->process, "faults.major", live__number(replay->said, "major"));
+}
+
+/* It may begin as soon as the balancing is on, and go on. */
+static void check_numahint(const struct replay *replay)
+{
+	assert_true(live__number(replay->said, "minor") >= 64);
+	assert_true(live__number(replay->process, "faults.minor") >=
+		    live__number(replay->said, "minor"));
+}
+
 static const struct judge {
 	const char *name;
 	void (*check)(const struct replay *replay);
 } judges[] = {
+	{"badaccess", check_totals},
+	{"badaccess-barrier", check_totals},
 	{"brksteps", check_brksteps},
 	{"demo", check_demo},
 	{"execchain", check_execchain},
@@ -315,17 +336,51 @@ static const struct judge {
 	{"filefault-write", check_filefault},
 	{"forkcow", check_forkcow},
 	{"forkcow-vfork", check_forkcow_vfork},
+	{"huge", check_totals},
+	{"huge-drop", check_totals},
+	{"huge-threads", check_totals},
 	{"manyprocs", check_manyprocs},
 	{"mmaps", check_mmaps},
+	{"numahint", check_numahint},
 	{"populate", check_populate},
+	{"race", check_totals},
+	{"shared", check_totals},
 	{"shmem", check_shmem},
+	{"slow", check_totals},
 	{"stackgrow", check_stackgrow},
 	{"stackover-main", check_stackover_main},
 	{"stackover-null", check_stackover_null},
 	{"stackover-thread", check_stackover_thread},
+	{"swap", check_totals},
+	{"swap-shmem", check_totals},
 	{"threads", check_threads},
 };
 #define NR_JUDGES (sizeof(judges) / sizeof(judges[0]))
+
+/* As live__assert_causes() has them. */
+static const struct {
+	const char *name;
+	const char *expect;
+} causes[] = {
+	{"badaccess", "invalid=handled"},
+	{"badaccess-barrier", "invalid=handled cow=minor"},
+	{"huge", "huge=8 anon_zero=1"},
+	{"huge-drop", "anon_merged=8 anon_zero=1"},
+	{"huge-threads", "huge=8 anon_zero=any"},
+	{"numahint", "numa_hint=any"},
+	{"race", "anon_zero+raced=minor"},
+	{"shared", "cow=pages"},
+	{"slow", "anon_zero=pages"},
+	{"swap", "swap_in=swapped"},
+	{"swap-shmem", "swap_in=major shmem=minor"},
+};
+
+static void check_causes(const struct replay *replay, const char *name)
+{
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		if (!strcmp(causes[i].name, name))
+			live__assert_causes(replay->process, replay->said, causes[i].expect);
+}
 
 static void check_said(const struct judge *judge)
 {
@@ -341,6 +396,7 @@ static void check_said(const struct judge *judge)
 				 ? live__process(replay.report, live__number(replay.said, "pid"))
 				 : json_array_get(live__at(replay.report, "processes"), 0);
 	judge->check(&replay);
+	check_causes(&replay, judge->name);
 	json_decref(replay.report);
 	json_decref(lines);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__has_include) && __has_include(<sys/rseq.h>)
@@ -44,6 +45,14 @@ size_t page_bytes(void)
 uint32_t own_tid(void)
 {
 	return (uint32_t)syscall(SYS_gettid);
+}
+
+uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 __attribute__((format(printf, 1, 2))) static void append(const char *format, ...)

@@ -63,6 +63,7 @@ _Noreturn void die(const char *what);
 
 size_t page_bytes(void);
 uint32_t own_tid(void);
+uint64_t clock_ns(void); /* CLOCK_MONOTONIC */
 
 /*
  * Anonymous private memory of nr_pages, between two pages without access so that it stays a

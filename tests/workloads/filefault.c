@@ -3,8 +3,12 @@
  * Maps a file of its own making and touches its pages. How many faults that takes is the kernel's
  * matter (it maps cached neighbours along): getrusage is the judge.
  *
- * filefault [--pages N] [--map shared|private] [--access read|write|exec] [--cold] [--dir DIR]
- * cold: the file is not in the page cache when it is touched, so that faults are major.
+ * filefault [--pages N] [--stride PAGES] [--map shared|private] [--access read|write|exec]
+ *           [--seen] [--cold] [--ahead] [--dir DIR]
+ * stride: every so many pages of the file one is touched; 17 and more are beyond those that the
+ * kernel maps along. seen: each page is read before ready. cold: the file is not in the page cache
+ * when it is touched, so that faults are major; ahead: the kernel may read ahead then.
+ * "longest_ns" and "sum_ns" are of the accesses, by the program's own clock.
  */
 #include "common.h"
 
@@ -16,14 +20,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static uint64_t nr_pages = 64;
+static uint64_t nr_pages = 64, stride = 1;
 static const char *map_name = "shared";
 static const char *access_name = "read";
-static bool cold;
+static bool seen, cold, ahead;
 static const char *dir = "/tmp";
 
 static char path[4096];
 static char *map;
+static uint64_t longest_ns, sum_ns;
 
 /* A function that only returns, at the start of each page. */
 static const unsigned char code[] = {
@@ -39,6 +44,11 @@ static const unsigned char code[] = {
 #endif
 };
 
+static size_t file_bytes(void)
+{
+	return nr_pages * stride * page_bytes();
+}
+
 static int make_file(void)
 {
 	size_t i;
@@ -49,9 +59,9 @@ static int make_file(void)
 	fd = mkstemp(path);
 	if (fd < 0)
 		die(path);
-	if (ftruncate(fd, (off_t)(nr_pages * page_bytes())))
+	if (ftruncate(fd, (off_t)file_bytes()))
 		die("ftruncate");
-	for (i = 0; i < nr_pages; i++)
+	for (i = 0; i < nr_pages * stride; i++)
 		if (pwrite(fd, code, sizeof(code), (off_t)(i * page_bytes())) != sizeof(code))
 			die("pwrite");
 	if (fsync(fd))
@@ -59,19 +69,28 @@ static int make_file(void)
 	return fd;
 }
 
-static void touch(size_t from, size_t to)
+static void touch_page(char *at, const char *how)
 {
-	size_t page = page_bytes(), i;
-	char *at;
+	if (!strcmp(how, "exec"))
+		((void (*)(void))(uintptr_t)at)();
+	else if (!strcmp(how, "write"))
+		*(volatile char *)at = *code;
+	else
+		(void)*(volatile char *)at;
+}
+
+static void touch(size_t from, size_t to, const char *how)
+{
+	uint64_t begin_ns, took_ns;
+	size_t i;
 
 	for (i = from; i < to; i++) {
-		at = map + i * page;
-		if (!strcmp(access_name, "exec"))
-			((void (*)(void))(uintptr_t)at)();
-		else if (!strcmp(access_name, "write"))
-			*(volatile char *)at = *code;
-		else
-			(void)*(volatile char *)at;
+		begin_ns = clock_ns();
+		touch_page(map + i * stride * page_bytes(), how);
+		took_ns = clock_ns() - begin_ns;
+		sum_ns += took_ns;
+		if (took_ns > longest_ns)
+			longest_ns = took_ns;
 	}
 }
 
@@ -83,7 +102,7 @@ static char *map_file(int fd)
 
 	prot |= strcmp(access_name, "write") ? 0 : PROT_WRITE;
 	prot |= strcmp(access_name, "exec") ? 0 : PROT_EXEC;
-	at = mmap(NULL, nr_pages * page_bytes(), prot, flags, fd, 0);
+	at = mmap(NULL, file_bytes(), prot, flags, fd, 0);
 	if (at == MAP_FAILED)
 		die("mmap");
 	return at;
@@ -94,14 +113,21 @@ static void prepare(void)
 	int fd = make_file();
 
 	map = map_file(fd);
-	touch(0, 1);
-	touch(0, 0);
-	munmap(map, nr_pages * page_bytes());
+	touch(0, 1, access_name);
+	touch(0, 0, access_name);
+	munmap(map, file_bytes());
+	/* A page that is being written to the disk, or is to be, is not what was asked for. */
+	if (fsync(fd))
+		die("fsync");
 	map = map_file(fd);
+	if (seen)
+		touch(0, nr_pages, "read");
+	sum_ns = longest_ns = 0;
 	if (cold) {
 		/* No readahead: each page comes by a fault of its own. */
-		madvise(map, nr_pages * page_bytes(), MADV_RANDOM);
-		if (fsync(fd) || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
+		if (!ahead)
+			madvise(map, file_bytes(), MADV_RANDOM);
+		if (posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))
 			die("posix_fadvise");
 	}
 	close(fd);
@@ -109,15 +135,17 @@ static void prepare(void)
 
 static void act(void)
 {
-	touch(0, nr_pages);
+	touch(0, nr_pages, access_name);
 }
 
 static void report(void)
 {
 	result__text("path", path);
 	result__address("address", map);
-	result__number("bytes", nr_pages * page_bytes());
+	result__number("bytes", file_bytes());
 	result__number("pages", nr_pages);
+	result__number("longest_ns", longest_ns);
+	result__number("sum_ns", sum_ns);
 }
 
 static void clean(void)
@@ -127,9 +155,12 @@ static void clean(void)
 
 static const struct workload_option options[] = {
 	{"--pages", OPTION_NUMBER, &nr_pages},
+	{"--stride", OPTION_NUMBER, &stride},
 	{"--map", OPTION_TEXT, &map_name},
 	{"--access", OPTION_TEXT, &access_name},
+	{"--seen", OPTION_FLAG, &seen},
 	{"--cold", OPTION_FLAG, &cold},
+	{"--ahead", OPTION_FLAG, &ahead},
 	{"--dir", OPTION_TEXT, &dir},
 	OPTION_END,
 };
