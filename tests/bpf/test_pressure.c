@@ -83,7 +83,7 @@ static json_t *only_process(const json_t *report)
 
 static void test_swapping(void **state)
 {
-	struct cgroup cgroup;
+	struct cgroup cgroup = {};
 	json_t *report, *process, *result;
 	char out[4096];
 	int64_t reclaimed;
@@ -109,7 +109,7 @@ static void test_swapping(void **state)
 
 static void test_killed(void **state)
 {
-	struct cgroup cgroup;
+	struct cgroup cgroup = {};
 	json_t *report, *process;
 	char out[4096];
 	int64_t kills, faults;
