@@ -423,7 +423,8 @@ static void test_every_workload(void **state)
 		while (j < NR_JUDGES && (strncmp(judges[j].name, name, len) ||
 					 (judges[j].name[len] && judges[j].name[len] != '-')))
 			j++;
-		if (j == NR_JUDGES && strcmp(name, "common.c"))
+		/* faultclock is for guests that count instructions, and says nothing of itself. */
+		if (j == NR_JUDGES && strcmp(name, "common.c") && strcmp(name, "faultclock.c"))
 			fail_msg("no recording of %s", found.gl_pathv[i]);
 	}
 	globfree(&found);
