@@ -129,11 +129,15 @@ static __always_inline bool flt__equal(struct mt_flt a, struct mt_flt b)
 	return a.min_flt == b.min_flt && a.maj_flt == b.maj_flt;
 }
 
-/* Is the call that begins the next one for the fault at hand? */
+/*
+ * Is the call that begins the next one for the fault at hand? Then nothing has been counted since:
+ * or that one's end was not seen, or it was of a thread that has ended with this tid.
+ */
 static __always_inline bool handling__goes_on(const struct handling *handling, __u64 address,
-					      __u32 flags)
+					      __u32 flags, struct mt_flt flt)
 {
-	if (!handling->open || (handling->addr_flags ^ address) & MT_FAULT_ADDR_MASK)
+	if (!handling->open || (handling->addr_flags ^ address) & MT_FAULT_ADDR_MASK ||
+	    !flt__equal(handling->flt, flt))
 		return false;
 	return flags & FAULT_FLAG_TRIED ||
 	       (handling->call_flags & FAULT_FLAG_VMA_LOCK && !(flags & FAULT_FLAG_VMA_LOCK));
@@ -188,12 +192,12 @@ static __always_inline int handling__begin(__u64 address, __u32 flags, struct pt
 	handling = handling__of(id) ?: handling__create(id);
 	if (!handling)
 		return 0;
-	if (handling__goes_on(handling, address, flags)) {
+	flt = current__flt();
+	if (handling__goes_on(handling, address, flags, flt)) {
 		handling->call_flags = flags;
 		handling->retried = false;
 		return 0;
 	}
-	flt = current__flt();
 	if (handling->open && !handling->retried) {
 		if (flt__equal(handling->flt, flt) &&
 		    !((handling->addr_flags ^ address) & MT_FAULT_ADDR_MASK))

@@ -83,6 +83,28 @@ static void test_beyond_the_top(void **state)
 	assert_int_equal(histogram.count, 2);
 }
 
+/* More than 32 bits of one value; and more than there is room for. */
+static void test_many(void **state)
+{
+	struct histogram histogram = {};
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		histogram__add(&histogram, 1000, UINT32_MAX);
+	histogram__add(&histogram, 100000, UINT32_MAX);
+	assert_int_equal(histogram.count, 11ULL * UINT32_MAX);
+	assert_int_equal(histogram__log2(&histogram, 9), 10ULL * UINT32_MAX);
+	assert_in_range(histogram__quantile(&histogram, 0.9), 1000, 1000 + 1000 / HISTOGRAM_SUB);
+	assert_int_equal(histogram__quantile(&histogram, 0.95), 100000);
+
+	for (int i = 0; i < 70000; i++)
+		histogram__add(&histogram, 1000, UINT32_MAX);
+	assert_int_equal(histogram__log2(&histogram, 9), (1ULL << 48) - 1);
+	histogram__add(&histogram, UINT64_MAX, UINT32_MAX);
+	histogram__add(&histogram, 1, 1);
+	assert_true(histogram.sum == UINT64_MAX);
+}
+
 /* Every value is counted under its own power of two. */
 static void test_log2(void **state)
 {
@@ -105,6 +127,7 @@ int main(void)
 		cmocka_unit_test(test_quantiles),
 		cmocka_unit_test(test_small_values_are_exact),
 		cmocka_unit_test(test_beyond_the_top),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_log2),
 	};
 

@@ -28,14 +28,39 @@ static uint64_t slot__last(unsigned int slot)
 	return ((uint64_t)(slot % HISTOGRAM_SUB + HISTOGRAM_SUB + 1) << shift) - 1;
 }
 
+#define MAX_IN_SLOT ((1ULL << 48) - 1)
+
+static uint64_t slot__count(const struct histogram *histogram, unsigned int slot)
+{
+	return (uint64_t)histogram->high[slot] << 32 | histogram->low[slot];
+}
+
+static void slot__add(struct histogram *histogram, unsigned int slot, uint32_t weight)
+{
+	uint64_t count = slot__count(histogram, slot) + weight;
+
+	if (count > MAX_IN_SLOT)
+		count = MAX_IN_SLOT;
+	histogram->low[slot] = (uint32_t)count;
+	histogram->high[slot] = (uint16_t)(count >> 32);
+}
+
+static void add_clamped(uint64_t *sum, uint64_t value)
+{
+	if (__builtin_add_overflow(*sum, value, sum))
+		*sum = UINT64_MAX;
+}
+
 void histogram__add(struct histogram *histogram, uint64_t value, uint32_t weight)
 {
-	uint32_t *slot = &histogram->slots[slot__of(value)];
+	uint64_t weighed;
 
+	if (__builtin_mul_overflow(value, weight, &weighed))
+		weighed = UINT64_MAX;
 	histogram->samples += weight > 0;
-	histogram->count += weight;
-	histogram->sum += value * weight;
-	*slot = weight > UINT32_MAX - *slot ? UINT32_MAX : *slot + weight;
+	add_clamped(&histogram->count, weight);
+	add_clamped(&histogram->sum, weighed);
+	slot__add(histogram, slot__of(value), weight);
 	if (value > histogram->max)
 		histogram->max = value;
 }
@@ -45,7 +70,7 @@ uint64_t histogram__quantile(const struct histogram *histogram, double share)
 	uint64_t rank = (uint64_t)ceil(share * (double)histogram->count), seen = 0;
 
 	for (unsigned int i = 0; i < HISTOGRAM_SLOTS; i++) {
-		seen += histogram->slots[i];
+		seen += slot__count(histogram, i);
 		if (seen >= rank && seen) {
 			uint64_t last = slot__last(i);
 
@@ -64,7 +89,7 @@ uint64_t histogram__log2(const struct histogram *histogram, unsigned int bit)
 		uint64_t last = slot__last(i);
 
 		if ((last ? 63 - (unsigned int)__builtin_clzll(last) : 0) == bit)
-			count += histogram->slots[i];
+			count += slot__count(histogram, i);
 	}
 	return count;
 }

@@ -14,6 +14,12 @@ static struct unit_text latency_text(const struct text *text, uint64_t ns)
 	return units__latency(ns, text->opt->utf8);
 }
 
+/* A recording may say that its faults took ages: as a number, any. */
+static uint64_t whole_ns(double ns)
+{
+	return ns < 0x1p63 ? (uint64_t)(ns + 0.5) : UINT64_MAX;
+}
+
 static double fraction(double part, double whole)
 {
 	return whole > 0 ? part / whole : 0;
@@ -160,7 +166,7 @@ static void time_spent(struct text *text, const struct report_process *process)
 		return;
 	text__pad(text, 2);
 	text__wrapf(text, 2, "time in faults: %s%s", about,
-		    latency_text(text, (uint64_t)(all->total_ns + 0.5)).s);
+		    latency_text(text, whole_ns(all->total_ns)).s);
 	if (process->faults.latency.share_known)
 		text__wrapf(text, 2, "%s, %.1f%% of the time that it was traced",
 			    process->nr_threads > 1 ? " in sum over its threads" : "",
