@@ -29,6 +29,12 @@
 /* What a table entry has below and above the address (Intel SDM volume 3A, table 4-20). */
 #define FRAME_MASK 0x000ffffffffff000ULL
 
+#if defined(__x86_64__)
+#define ENTRIES_ARE_KNOWN true
+#else
+#define ENTRIES_ARE_KNOWN false
+#endif
+
 /* The physical address of the page at addr; 0: not told. */
 static uint64_t frame__of(const void *addr, size_t page_bytes)
 {
@@ -78,26 +84,36 @@ static bool find_levels(struct memtrace_bpf *skel, uint64_t addr, uint64_t frame
 	return false;
 }
 
+static bool pagetable__find(struct memtrace_bpf *skel, const uint64_t *page, size_t page_bytes)
+{
+	uint64_t addr = (uintptr_t)page, frame = frame__of(page, page_bytes);
+
+	skel->bss->control.frame_mask = FRAME_MASK;
+	return frame && find_direct_map(skel, addr, frame, *page) && find_levels(skel, addr, frame);
+}
+
 bool pagetable__enable(struct memtrace_bpf *skel)
 {
 	size_t page_bytes = sysconf(_SC_PAGESIZE);
-	struct mt_control *control = &skel->bss->control;
-	uint64_t frame, addr, *page;
-	bool enabled = false;
+	bool enabled;
+	uint64_t *page;
 
+	/*
+	 * The tables of others may be found just as well (arm64's have the same shape), but their
+	 * entries have other bits than bpf/pagetable.bpf.h knows.
+	 */
+	if (!ENTRIES_ARE_KNOWN)
+		return false;
 	page = mmap(NULL, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return false;
-	addr = (uintptr_t)page;
+	/* It may have become part of a mapping beside it, and would be of a huge page. */
+	madvise(page, page_bytes, MADV_NOHUGEPAGE);
 	/* A number that stands nowhere else. */
-	*page = addr * 0x9e3779b97f4a7c15ULL ^ (uint64_t)getpid() << 32 ^ control->try_addr;
-	control->frame_mask = FRAME_MASK;
-	frame = frame__of(page, page_bytes);
-	if (frame)
-		enabled =
-			find_direct_map(skel, addr, frame, *page) && find_levels(skel, addr, frame);
+	*page = (uintptr_t)page * 0x9e3779b97f4a7c15ULL ^ (uint64_t)getpid() << 32;
+	enabled = pagetable__find(skel, page, page_bytes);
 	if (!enabled)
-		control->direct_map = 0;
+		skel->bss->control.direct_map = 0;
 	munmap(page, page_bytes);
 	return enabled;
 }
