@@ -191,6 +191,25 @@ static void test_leader_faults_on_its_way_out(void **state)
 	assert_int_equal(proc->check.kernel_minor, 106);
 }
 
+/* And the end of that fault, which has no counters, is not that of a new program either. */
+static void test_leader_faults_are_counted(void **state)
+{
+	struct mt_counted rec = {
+		.hdr = record__header(MT_KIND_COUNTED, sizeof(rec), PID, PID),
+		.addr = HEAP,
+		.weight = 17,
+	};
+	struct feed *feed = *state;
+	struct process *proc = feed__proc(feed);
+
+	thread_execs(feed, true);
+	feed__fault_of(feed, PID, PID, HEAP, MT_FAULT_WRITE | MT_FAULT_KERNEL, FLT(100, 0), 0);
+	feed__now(feed, &rec);
+	assert_false(feed__thread(feed, PID)->reborn);
+	assert_true(feed__thread(feed, PID)->exited);
+	assert_int_equal(HASH_COUNT(proc->threads), 2);
+}
+
 /* Some of those without an exception were lost, one exception came to nothing, one is open. */
 static void test_exec_with_losses(void **state)
 {
@@ -495,6 +514,7 @@ int main(void)
 		TEST(test_exec_faults_under_the_leaders_id),
 		TEST(test_exec_with_losses),
 		TEST(test_leader_faults_on_its_way_out),
+		TEST(test_leader_faults_are_counted),
 		TEST(test_exec_by_an_unseen_thread),
 		TEST(test_exec_after_an_idle_leader),
 		TEST(test_tid_comes_round),

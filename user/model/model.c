@@ -8,6 +8,7 @@
 #include "model/intervals.h"
 #include "model/model.h"
 #include "model/name.h"
+#include "model/session.h"
 
 #ifndef MADV_POPULATE_READ /* Linux 5.14 */
 #define MADV_POPULATE_READ 22
@@ -187,14 +188,16 @@ static int take_fault(struct model *model, const struct event *ev)
 	return err ?: faults__take(subject.proc, subject.thread, ev, &model->lost_unexplained);
 }
 
+/* It has no counters: of a leader that has exited it is of a fault on its way out. */
 static int take_counted(struct model *model, const struct event *ev)
 {
-	struct subject subject;
-	int err = model__subject(model, ev, &subject);
+	struct process *proc = model__process(model, ev->tgid);
+	struct thread *thread = proc ? process__thread(proc, ev->tid) : NULL;
 
-	if (!err)
-		faults__take_counted(subject.thread, ev);
-	return err;
+	if (!thread)
+		return -ENOMEM;
+	faults__take_counted(thread, ev);
+	return 0;
 }
 
 static int take_huge(struct model *model, const struct event *ev)
@@ -414,17 +417,6 @@ static int take_anon_name(struct model *model, const struct event *ev)
 	return proc ? space__take_anon_name(proc, ev->anon_name, model->names) : -ENOMEM;
 }
 
-static int take_session(struct model *model, const struct event *ev)
-{
-	if (model->session.known)
-		return 0;
-	model->session.known = true;
-	model->session.record = *ev->session;
-	model->session.start_ns = ev->time_ns;
-	model->session.last_tick_ns = ev->time_ns;
-	return 0;
-}
-
 /* /proc counts in clock ticks of 10 ms, a fork in ns. */
 #define START_SLACK_NS 20000000
 
@@ -502,50 +494,6 @@ static int take_tick(struct model *model, const struct event *ev)
 	return model__tick(model, ev->time_ns);
 }
 
-static int take_losses(struct model *model, const struct event *ev)
-{
-	model->losses_before = model->losses;
-	model->losses = *ev->losses;
-	return 0;
-}
-
-/* More than there are facts. */
-#define MAX_PROBES 64
-
-static int take_probe(struct model *model, const struct event *ev)
-{
-	struct mt_probe *slot;
-
-	if (model->probes.nr >= MAX_PROBES)
-		return 0;
-	slot = array__push(&model->probes);
-	if (!slot)
-		return -ENOMEM;
-	*slot = *ev->probe;
-	return 0;
-}
-
-static int model__end(struct model *model, uint64_t time_ns, enum mt_ended_by ended_by)
-{
-	struct model_session *session = &model->session;
-	uint64_t left_ns = time_ns > session->last_tick_ns ? time_ns - session->last_tick_ns : 0;
-
-	session->ended_by = ended_by;
-	session->ended = true;
-	model__explain_by_losses(model);
-	/* A run of whole intervals ends a moment after its last tick: that is no interval. */
-	if (left_ns < session->record.interval_ns / 20 && !model__interval_has_faults(model))
-		return 0;
-	return model__tick(model, time_ns);
-}
-
-static int take_end(struct model *model, const struct event *ev)
-{
-	/* That reading on costs too much is not for the recording to say. */
-	return model__end(model, ev->time_ns,
-			  ev->ended_by < MT_ENDED_TOO_COSTLY ? ev->ended_by : MT_ENDED_CUT_OFF);
-}
-
 /* One line for each kind of event. */
 static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_FAULTS] = take_fault,
@@ -563,14 +511,14 @@ static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_EXIT] = take_exit,
 	[MT_KIND_SIGNAL] = take_signal,
 	[MT_KIND_MAPPING] = take_mapping,
-	[MT_KIND_SESSION] = take_session,
+	[MT_KIND_SESSION] = session__take_begin,
 	[MT_KIND_PROCESS] = take_process,
 	[MT_KIND_THREAD] = take_thread,
 	[MT_KIND_SAMPLE] = take_sample,
 	[MT_KIND_TICK] = take_tick,
-	[MT_KIND_LOSS] = take_losses,
-	[MT_KIND_PROBE] = take_probe,
-	[MT_KIND_END] = take_end,
+	[MT_KIND_LOSS] = session__take_losses,
+	[MT_KIND_PROBE] = session__take_probe,
+	[MT_KIND_END] = session__take_end,
 	[MT_KIND_HUGE] = take_huge,
 	[MT_KIND_ANON_NAME] = take_anon_name,
 	[MT_KIND_GONE] = take_gone,
@@ -593,6 +541,6 @@ int model__take(struct model *model, const struct event *ev)
 		model->session.end_ns = ev->time_ns;
 	err = takers[ev->kind](model, ev);
 	if (__builtin_expect(model__is_too_costly(model), false) && !err && !model->session.ended)
-		err = model__end(model, model->session.end_ns, MT_ENDED_TOO_COSTLY);
+		err = session__end(model, model->session.end_ns, MT_ENDED_TOO_COSTLY);
 	return err;
 }
