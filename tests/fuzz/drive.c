@@ -94,12 +94,16 @@ static void check_sums(const struct report_process *row, uint64_t most)
 		by_cause += row->faults.by_cause[i];
 	for (size_t i = 0; i < row->faults.nr_mappings; i++) {
 		MUST(row->faults.mappings[i].major <= row->faults.mappings[i].faults);
-		MUST(row->faults.mappings[i].pages_touched <= most);
+		MUST(row->faults.mappings[i].pages_touched <= row->faults.mappings[i].faults);
 		by_mapping += row->faults.mappings[i].faults;
 		major += row->faults.mappings[i].major;
 	}
-	for (size_t i = 0; i < row->faults.nr_slices; i++)
+	for (size_t i = 0; i < row->faults.nr_slices; i++) {
+		MUST(row->faults.slices[i].pages_touched <= row->faults.slices[i].faults);
 		by_slice += row->faults.slices[i].faults;
+	}
+	for (int i = 0; i < REPORT_ANON_SIZES; i++)
+		MUST(row->faults.anon_sizes[i].pages_touched <= row->faults.anon_sizes[i].faults);
 	MUST(row->faults.total <= most);
 	MUST(row->faults.minor + row->faults.major == row->faults.total);
 	MUST(row->faults.user + row->faults.kernel == row->faults.total);

@@ -191,6 +191,28 @@ static void test_mappings(void **state)
 	free(text);
 }
 
+/* No more of a mapping is covered than there is: pages of several, one after another, are no part.
+ */
+static void test_cover(void **state)
+{
+	struct render_options opt = {.width = 120};
+	struct report *report = sample__full();
+	struct report_process *process = &report->processes[0];
+	char *text;
+
+	(void)state;
+	process->faults.mappings[0].pages_touched = 1025;
+	process->faults.mappings[1].several = true;
+	process->faults.slices[0].pages_touched = 257;
+	text = rendered(report, &opt);
+	assert_has(text, "50.0%    1,025      -  -\n");
+	assert_has(text, "35.0%      512      -  up\n");
+	assert_has(text, "20.0%      512  50.0%  down\n");
+	assert_has(text, "    1,000      -  #");
+	assert_has(text, "      998  25.0%  #");
+	free(text);
+}
+
 static void test_nameless_mappings(void **state)
 {
 	static const char *const names[] = {"[anon]", "[thread stack]", "[shmem]"};
@@ -520,6 +542,7 @@ int main(void)
 		cmocka_unit_test(test_stream_error),
 		cmocka_unit_test(test_empty_rows),
 		cmocka_unit_test(test_one_interval),
+		cmocka_unit_test(test_cover),
 		cmocka_unit_test(test_nameless_mappings),
 		cmocka_unit_test(test_lost_records),
 	};

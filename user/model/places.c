@@ -29,7 +29,7 @@ static void place__measure_vma(struct process *proc, struct vma *vma)
 	if (!place->mapped) {
 		place->mapped = true;
 		place->mapped_bytes = 0;
-		place->pages_touched = 0;
+		place->touched_now = 0;
 		place->start = vma->start;
 	}
 	place->mapped_bytes += vma->end - vma->start;
@@ -42,7 +42,7 @@ static void places__measure_slice(struct process *proc, const struct slice *slic
 
 	for (; vma && vma->start < end; vma = mirror__next(vma))
 		if (vma->place)
-			vma->place->pages_touched += slice__touched_in(slice, vma->start, vma->end);
+			vma->place->touched_now += slice__touched_in(slice, vma->start, vma->end);
 }
 
 void places__measure(struct process *proc)
@@ -61,6 +61,13 @@ void places__measure(struct process *proc)
 	/* By slice: mappings may be larger by far than what was touched of them. */
 	HASH_ITER (hh, proc->faults.pages.slices, slice, next_slice)
 		places__measure_slice(proc, slice);
+}
+
+uint64_t place__touched(const struct place *place)
+{
+	/* What was counted elsewhere, before a name or a use was known, is touched there. */
+	return place->mapped && place->touched_now < place->pages_touched ? place->touched_now
+									  : place->pages_touched;
 }
 
 /* A program that maps and unmaps all day long keeps so many places, then the small are summed up.
@@ -114,6 +121,7 @@ static struct place *place__add_to_sum(struct process *proc, const struct place 
 	sum->major += place->major;
 	sum->pages_touched += place->pages_touched;
 	sum->mapped_bytes += place->mapped_bytes;
+	sum->several |= place->several;
 	return sum;
 }
 
@@ -200,6 +208,10 @@ struct place *place__of_vma(struct process *proc, struct vma *vma)
 		return NULL;
 	if (!place->faults || vma->start < place->start)
 		place->start = vma->start;
+	if (place->origin != vma->origin) {
+		place->several |= place->origin != ORIGIN_NONE;
+		place->origin = vma->origin;
+	}
 	if (vma->end - vma->start > place->mapped_bytes)
 		place->mapped_bytes = vma->end - vma->start;
 	return place;

@@ -16,5 +16,10 @@ struct place *place__other(struct process *proc);
 void place__note_step(struct place *place, uint64_t page);
 /* Note of each place what is mapped of it now, by the mirror. */
 void places__measure(struct process *proc);
+/*
+ * After that: distinct pages, of what is mapped now, or of all that was where nothing is any more.
+ * Never more than the faults that are counted here.
+ */
+uint64_t place__touched(const struct place *place);
 
 #endif

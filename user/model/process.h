@@ -36,7 +36,10 @@ struct place {
 	struct place *folded_into; /* the sum that it is about to become part of */
 	uint64_t faults;
 	uint64_t major;
-	uint64_t pages_touched; /* distinct, in what is mapped; see places__measure() */
+	uint64_t pages_touched; /* by its faults, anew in each mapping; see place__touched() */
+	uint64_t touched_now;	/* pages of what is mapped, wherever counted; places__measure() */
+	uint64_t origin;	/* of the mapping of its last fault */
+	bool several;		/* mappings have had faults: their pages may be the same */
 	uint64_t last_page;
 	int64_t last_stride;
 	uint64_t steps_up;

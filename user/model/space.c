@@ -199,6 +199,13 @@ static enum region mapping__region(struct process *proc, const struct event *ev,
 	return follows_data(proc, vma->start) ? REGION_BSS : REGION_ANON;
 }
 
+/* The same piece of a file as before: what it is does not change with its protection (RELRO). */
+static bool vma__is_piece(const struct vma *vma, const struct vma *of)
+{
+	return vma->name && of->name == vma->name && of->shared == vma->shared &&
+	       of->start <= vma->start && of->offset + (vma->start - of->start) == vma->offset;
+}
+
 /* A new snapshot does not make new mappings of those that were known. */
 static void mapping__inherit(struct process *proc, struct vma *vma)
 {
@@ -211,7 +218,8 @@ static void mapping__inherit(struct process *proc, struct vma *vma)
 	else if (vma->region == REGION_VDSO)
 		vma->origin = ORIGIN_VDSO;
 	else if (before && before->start < vma->end && !before->name == !vma->name &&
-		 (before->region == vma->region || before->region == REGION_THREAD_STACK)) {
+		 (before->region == vma->region || before->region == REGION_THREAD_STACK ||
+		  vma__is_piece(vma, before))) {
 		vma->origin = before->origin;
 		vma->region = before->region;
 	} else {

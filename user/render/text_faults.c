@@ -59,6 +59,12 @@ static void mapping_name(struct table *table, const struct report_mapping *mappi
 		table__add_name(table, mapping->name);
 }
 
+/* More pages than there are have been mapped and touched one after the other. */
+static struct unit_text cover(uint64_t touched, uint64_t pages, bool several)
+{
+	return units__percent(touched, several || touched > pages ? 0 : pages);
+}
+
 static void mapping_row(struct table *table, const struct report *report,
 			const struct report_process *process, const struct report_mapping *mapping,
 			bool major, bool unmapped)
@@ -79,7 +85,7 @@ static void mapping_row(struct table *table, const struct report *report,
 		table__add(table, units__count(mapping->major).s);
 	table__add(table, units__percent(mapping->faults, process->faults.total).s);
 	table__add(table, units__count(mapping->pages_touched).s);
-	table__add(table, units__percent(mapping->pages_touched, pages).s);
+	table__add(table, cover(mapping->pages_touched, pages, mapping->several).s);
 	table__add(table, fault_pattern__name(mapping->pattern));
 }
 
@@ -176,7 +182,7 @@ static void slice_row(struct table *table, const struct report_slice *slice, uin
 	table__add(table, units__bytes(slice->size_bytes).s);
 	table__add_name(table, slice->name);
 	table__add(table, units__count(slice->faults).s);
-	table__add(table, units__percent(slice->pages_touched, slice->mapped_pages).s);
+	table__add(table, cover(slice->pages_touched, slice->mapped_pages, false).s);
 	table__add_bar(table, fraction(slice->faults, most));
 }
 

@@ -35,6 +35,6 @@ void build_anon_sizes(const struct process *proc, struct report_process *row)
 		size->nr_mappings++;
 		size->mapped_bytes += place->mapped_bytes;
 		size->faults += place->faults;
-		size->pages_touched += place->pages_touched;
+		size->pages_touched += place__touched(place);
 	}
 }

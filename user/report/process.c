@@ -121,9 +121,10 @@ static int build_mappings(const struct process *proc, struct report_process *row
 			.mapped_bytes = place->mapped_bytes,
 			.faults = place->faults,
 			.major = place->major,
-			.pages_touched = place->pages_touched,
+			.pages_touched = place__touched(place),
 			.pattern = place__pattern(place),
 			.unmapped = !place->mapped && place->region != REGION_OTHER,
+			.several = !place->mapped && place->several,
 		};
 		row->faults.nr_mappings++;
 		if (!mapping->name)

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the tables of faults by place say: pages touched, how much of a mapping, what a slice held.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "events.h"
+#include "report/build.h"
+#include "report/report.h"
+
+#define AREA 0x7f1000000000ULL
+
+/* A page that is touched faulted, and did so where it is counted. */
+static struct report *build(struct feed *feed)
+{
+	const struct report_process *row;
+	struct report *report;
+
+	assert_int_equal(report__build(feed->model, "1", 0, &report), 0);
+	row = &report->processes[0];
+	for (size_t i = 0; i < row->faults.nr_mappings; i++)
+		assert_true(row->faults.mappings[i].pages_touched <=
+			    row->faults.mappings[i].faults);
+	for (size_t i = 0; i < row->faults.nr_slices; i++)
+		assert_true(row->faults.slices[i].pages_touched <= row->faults.slices[i].faults);
+	for (int i = 0; i < REPORT_ANON_SIZES; i++)
+		assert_true(row->faults.anon_sizes[i].pages_touched <=
+			    row->faults.anon_sizes[i].faults);
+	return report;
+}
+
+/* NULL: there is no such row. */
+static const struct report_mapping *find(const struct report *report, const char *name,
+					 enum region region)
+{
+	const struct report_process *row = &report->processes[0];
+
+	for (size_t i = 0; i < row->faults.nr_mappings; i++)
+		if (!strcmp(row->faults.mappings[i].name, name) &&
+		    row->faults.mappings[i].region == region)
+			return &row->faults.mappings[i];
+	return NULL;
+}
+
+static void assert_row(const struct report *report, const char *name, enum region region,
+		       uint64_t faults, uint64_t pages_touched)
+{
+	const struct report_mapping *mapping = find(report, name, region);
+
+	assert_non_null(mapping);
+	assert_int_equal(mapping->faults, faults);
+	assert_int_equal(mapping->pages_touched, pages_touched);
+}
+
+/* Each fault is counted by the kernel before the next one. */
+static void touch(struct feed *feed, uint64_t start, unsigned int nr_pages)
+{
+	for (unsigned int i = 0; i < nr_pages; i++) {
+		const struct thread *thread = feed__thread(feed, PID);
+
+		feed__fault(feed, PID, start + i * PAGE,
+			    FLT(thread->flt.min + thread->pending.open, 0));
+	}
+}
+
+/* The dynamic linker's write protection, and a snapshot after it, make no file of the data. */
+static void test_relro_stays_data(void **state)
+{
+	struct feed *feed = *state;
+	struct mt_mapping rec = {
+		.hdr = record__header(MT_KIND_MAPPING, sizeof(rec), PID, PID),
+		.dev_major = 8,
+		.ino = 78,
+	};
+	struct report *report;
+
+	feed__map_file(feed, LIB, 8 * PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, 0, "libjvm.so");
+	feed__map_file(feed, LIB + 8 * PAGE, 12 * PAGE, RW, MAP_PRIVATE, 0, "libjvm.so");
+	touch(feed, LIB + 8 * PAGE, 12);
+	feed__call(feed, MT_KIND_MPROTECT, PID, ARGS(LIB + 8 * PAGE, 8 * PAGE, PROT_READ), 0,
+		   FLT(12, 0));
+	report = build(feed);
+	assert_row(report, "libjvm.so", REGION_DATA, 12, 12);
+	report__free(report);
+	/* As /proc lists it now. */
+	for (int i = 0; i < 3; i++) {
+		static const uint64_t pages[] = {0, 8, 16, 20};
+		static const uint32_t prots[] = {PROT_READ | PROT_EXEC, PROT_READ, RW};
+
+		rec.hdr.flags = i ? 0 : MT_MAPPING_FIRST;
+		rec.start = LIB + pages[i] * PAGE;
+		rec.end = LIB + pages[i + 1] * PAGE;
+		rec.offset = i == 2 ? 8 * PAGE : 0;
+		rec.prot = prots[i];
+		snprintf(rec.name, sizeof(rec.name), "libjvm.so");
+		feed__now(feed, &rec);
+	}
+	report = build(feed);
+	assert_row(report, "libjvm.so", REGION_DATA, 12, 12);
+	assert_int_equal(find(report, "libjvm.so", REGION_DATA)->mapped_bytes, 12 * PAGE);
+	assert_false(find(report, "libjvm.so", REGION_DATA)->unmapped);
+	assert_null(find(report, "libjvm.so", REGION_FILE));
+	report__free(report);
+	/* Another file in its place is what it is. */
+	feed__mapping(feed, MT_MAPPING_FIRST, LIB + 8 * PAGE, LIB + 16 * PAGE, PROT_READ,
+		      "libother.so");
+	assert_int_equal(mirror__find(&feed__proc(feed)->mirror, LIB + 8 * PAGE)->region,
+			 REGION_FILE);
+}
+
+/* Pages that faulted before the program named them are touched where they were counted. */
+static void test_named_later(void **state)
+{
+	struct feed *feed = *state;
+	struct report *report;
+
+	feed__mmap(feed, AREA, 8 * PAGE, RW, ANON, FLT(0, 0));
+	touch(feed, AREA, 6);
+	feed__anon_name(feed, AREA, 4 * PAGE, "pool");
+	touch(feed, AREA, 1); /* again: it was touched before */
+	report = build(feed);
+	assert_row(report, "[anon]", REGION_ANON, 6, 2);
+	assert_row(report, "[anon:pool]", REGION_ANON, 1, 0);
+	report__free(report);
+	feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(AREA, 8 * PAGE), 0, FLT(7, 0));
+	report = build(feed);
+	assert_row(report, "[anon]", REGION_ANON, 6, 6);
+	report__free(report);
+}
+
+/* One file, mapped, touched and unmapped again and again, is one row. */
+static void test_several_lives(void **state)
+{
+	struct feed *feed = *state;
+	const struct report_mapping *mapping;
+	struct report *report;
+
+	for (int i = 0; i < 5; i++) {
+		feed__map_file(feed, AREA, 4 * PAGE, RW, MAP_PRIVATE, 0, "data.db");
+		touch(feed, AREA, 3);
+		report = build(feed);
+		/* What is mapped now counts, not what was. */
+		mapping = find(report, "data.db", REGION_FILE);
+		assert_int_equal(mapping->faults, 3 * (i + 1));
+		assert_int_equal(mapping->pages_touched, 3);
+		assert_false(mapping->unmapped || mapping->several);
+		report__free(report);
+		feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(AREA, 4 * PAGE), 0, FLT(3 * (i + 1), 0));
+		report = build(feed);
+		mapping = find(report, "data.db", REGION_FILE);
+		assert_int_equal(mapping->pages_touched, 3 * (i + 1));
+		assert_int_equal(mapping->mapped_bytes, 4 * PAGE);
+		assert_true(mapping->unmapped);
+		assert_int_equal(mapping->several, i > 0);
+		report__free(report);
+	}
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, feed__setup, feed__teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_relro_stays_data),
+		TEST(test_named_later),
+		TEST(test_several_lives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
