@@ -59,6 +59,17 @@ static void assert_row(const struct report *report, const char *name, enum regio
 	assert_int_equal(mapping->pages_touched, pages_touched);
 }
 
+static const struct report_slice *slice_at(const struct report *report, uint64_t start)
+{
+	const struct report_process *row = &report->processes[0];
+
+	for (size_t i = 0; i < row->faults.nr_slices; i++)
+		if (row->faults.slices[i].start == start)
+			return &row->faults.slices[i];
+	fail_msg("no slice at %#llx", (unsigned long long)start);
+	return NULL;
+}
+
 /* Each fault is counted by the kernel before the next one. */
 static void touch(struct feed *feed, uint64_t start, unsigned int nr_pages)
 {
@@ -163,14 +174,87 @@ static void test_several_lives(void **state)
 	}
 }
 
+/* Its faults name a slice, not what happens to be mapped there at the end. */
+static void test_slice_of_the_unmapped(void **state)
+{
+	struct feed *feed = *state;
+	struct report *report;
+
+	feed__map_file(feed, AREA + PAGE, 256 * PAGE, PROT_READ, MAP_SHARED, 0, "libzstd.so");
+	touch(feed, AREA + PAGE, 2);
+	for (uint32_t i = 0; i < 10; i++) {
+		feed__map_file(feed, AREA, PAGE, RW, MAP_SHARED, 0, "data.db");
+		touch(feed, AREA, 1);
+		feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(AREA, PAGE), 0, FLT(3 + i, 0));
+	}
+	report = build(feed);
+	assert_string_equal(slice_at(report, AREA)->name, "data.db");
+	assert_int_equal(slice_at(report, AREA)->faults, 12);
+	assert_int_equal(slice_at(report, AREA)->pages_touched, 2);
+	assert_int_equal(slice_at(report, AREA)->mapped_pages, 256);
+	report__free(report);
+}
+
+/* Many files in turn: which had most is said while it is known, else that it is not. */
+static void test_slice_of_many(void **state)
+{
+	struct feed *feed = *state;
+	struct report *report;
+	char name[16];
+
+	for (int i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "file%d", i % 6);
+		feed__map_file(feed, AREA, PAGE, RW, MAP_SHARED, 0, name);
+		touch(feed, AREA, 1);
+		feed__call(feed, MT_KIND_MADVISE, PID, ARGS(AREA, PAGE, MADV_NORMAL), 0,
+			   FLT(i + 1, 0));
+	}
+	report = build(feed);
+	assert_int_equal(slice_at(report, AREA)->faults, 60);
+	assert_string_equal(slice_at(report, AREA)->name, "[several]");
+	report__free(report);
+	feed__mmap(feed, AREA + PAGE, 100 * PAGE, RW, ANON, FLT(60, 0));
+	touch(feed, AREA + PAGE, 100);
+	report = build(feed);
+	assert_string_equal(slice_at(report, AREA)->name, "[anon]");
+	report__free(report);
+}
+
+/* What was no fault names no slice; what is known later does. */
+static void test_slice_changes_its_mind(void **state)
+{
+	struct feed *feed = *state;
+	struct report *report;
+
+	touch(feed, AREA, 3);
+	report = build(feed);
+	assert_string_equal(slice_at(report, AREA)->name, "[other]");
+	report__free(report);
+	feed__map_program(feed);
+	feed__mapping(feed, 0, AREA, AREA + 8 * PAGE, RW, "/srv/data.db");
+	report = build(feed);
+	assert_string_equal(slice_at(report, AREA)->name, "/srv/data.db");
+	assert_row(report, "/srv/data.db", REGION_FILE, 3, 3);
+	report__free(report);
+	feed__call(feed, MT_KIND_MADVISE, PID, ARGS(AREA, PAGE, MADV_DONTNEED), 0, FLT(3, 0));
+	/* Two pages of bss whose faults were none, and one of the heap in the same slice. */
+	feed__fault(feed, PID, BSS, FLT(3, 0));
+	feed__fault(feed, PID, BSS + PAGE, FLT(3, 0));
+	feed__fault(feed, PID, HEAP, FLT(3, 0));
+	report = build(feed);
+	assert_string_equal(slice_at(report, 0x600000)->name, "[heap]");
+	assert_int_equal(slice_at(report, 0x600000)->faults, 1);
+	report__free(report);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, feed__setup, feed__teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_relro_stays_data),
-		TEST(test_named_later),
-		TEST(test_several_lives),
+		TEST(test_relro_stays_data), TEST(test_named_later),
+		TEST(test_several_lives),    TEST(test_slice_of_the_unmapped),
+		TEST(test_slice_of_many),    TEST(test_slice_changes_its_mind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,8 +107,10 @@ static void pending__revoke(struct process *proc, struct thread *thread)
 	fault->counted = false;
 	if (fault->fresh)
 		fault->place->pages_touched--;
-	if (fault->slice)
+	if (fault->slice) {
 		pages__undo(fault->slice, fault->addr, fault->fresh);
+		slice__sub_share(fault->slice, fault->place->name, fault->region);
+	}
 	proc->check.not_counted++;
 	stack__take_back_growth(proc, fault->addr);
 }
@@ -393,6 +395,8 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 		pending->open = pending->counted = false;
 		return -ENOMEM;
 	}
+	if (pending->slice)
+		slice__add_share(pending->slice, place->name, place->region);
 	place->pages_touched += pending->fresh;
 	place__note_step(place, fault->addr >> PAGE_SHIFT);
 	runs__note(proc, thread, fault->addr >> PAGE_SHIFT);
@@ -422,6 +426,7 @@ static int miss__resolve(struct process *proc, struct miss *miss, const struct v
 	place->major += miss->major;
 	other->pages_touched -= miss->fresh;
 	place->pages_touched += miss->fresh;
+	pages__move_share(&proc->faults.pages, miss->addr, place->name, place->region);
 	facts__set_vma(&miss->facts, &proc->mirror, vma, miss->addr);
 	proc->faults.by_cause[cause]--;
 	cause = fault__cause(&miss->facts, miss->major);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/name.h"
 #include "model/pages.h"
 
 static struct slice *pages__find(struct pages *pages, uint64_t index)
@@ -53,6 +54,67 @@ void pages__undo(struct slice *slice, uint64_t addr, bool was_fresh)
 	slice->faults--;
 	if (was_fresh)
 		slice->touched[page / 64] &= ~(1ULL << page % 64);
+}
+
+static bool share__is(const struct share *share, const struct name *name, enum region region)
+{
+	return share->name == name && (name || share->region == region);
+}
+
+void slice__add_share(struct slice *slice, struct name *name, enum region region)
+{
+	struct share *least = slice->shares;
+
+	for (unsigned int i = 0; i < SLICE_SHARES; i++) {
+		struct share *share = &slice->shares[i];
+
+		if (share__is(share, name, region)) {
+			share->faults++;
+			return;
+		}
+		if (share->faults < least->faults)
+			least = share;
+	}
+	if (least->faults > slice->error)
+		slice->error = least->faults;
+	name__put(least->name);
+	least->name = name__hold(name);
+	least->region = region;
+	least->faults++;
+}
+
+void slice__sub_share(struct slice *slice, const struct name *name, enum region region)
+{
+	for (unsigned int i = 0; i < SLICE_SHARES; i++)
+		if (slice->shares[i].faults && share__is(&slice->shares[i], name, region)) {
+			slice->shares[i].faults--;
+			return;
+		}
+}
+
+void pages__move_share(struct pages *pages, uint64_t addr, struct name *name, enum region region)
+{
+	struct slice *slice = pages__find(pages, addr >> SLICE_SHIFT);
+
+	if (!slice)
+		return;
+	slice__sub_share(slice, NULL, REGION_OTHER);
+	slice__add_share(slice, name, region);
+}
+
+const struct share *slice__most(const struct slice *slice)
+{
+	const struct share *most = slice->shares;
+
+	for (unsigned int i = 1; i < SLICE_SHARES; i++)
+		if (slice->shares[i].faults > most->faults)
+			most = &slice->shares[i];
+	/* Where no share is too large, the first of several as large will do. */
+	for (unsigned int i = 0; slice->error && i < SLICE_SHARES; i++)
+		if (&slice->shares[i] != most &&
+		    slice->shares[i].faults + slice->error > most->faults)
+			return NULL;
+	return most;
 }
 
 static void slice__clear_range(struct slice *slice, uint64_t start, uint64_t end)
@@ -119,6 +181,8 @@ void pages__release(struct pages *pages)
 
 	HASH_ITER (hh, pages->slices, slice, next) {
 		HASH_DELETE(hh, pages->slices, slice);
+		for (unsigned int i = 0; i < SLICE_SHARES; i++)
+			name__put(slice->shares[i].name);
 		usage__free(pages->usage, slice, sizeof(*slice));
 	}
 	pages->hit = NULL;

@@ -8,16 +8,34 @@
 
 #include "base/hash.h"
 #include "base/page.h"
+#include "base/vocab.h"
 #include "model/usage.h"
 
 #define SLICE_SHIFT 21
 #define SLICE_BYTES (1ULL << SLICE_SHIFT)
 #define SLICE_PAGES (1U << (SLICE_SHIFT - PAGE_SHIFT))
 
+struct name;
+
+/* Faults in what has one name, or none and is of one region. */
+struct share {
+	struct name *name; /* a reference; NULL: none */
+	uint64_t region : 8;
+	uint64_t faults : 56; /* at least; see slice.error */
+};
+
+#define SLICE_SHARES 4
+
 struct slice {
 	uint64_t index; /* address >> SLICE_SHIFT */
 	uint64_t faults;
 	uint64_t touched[SLICE_PAGES / 64]; /* a bit a page */
+	/*
+	 * The names with most faults (Metwally's "space saving"): one too many takes over the
+	 * smallest share, which is why a share may be too large, by no more than error.
+	 */
+	struct share shares[SLICE_SHARES];
+	uint64_t error;
 	UT_hash_handle hh;
 };
 
@@ -31,6 +49,13 @@ struct pages {
 struct slice *pages__fault(struct pages *pages, uint64_t addr, bool *fresh);
 /* Take it back: it was no fault after all. */
 void pages__undo(struct slice *slice, uint64_t addr, bool was_fresh);
+/* What the fault was in, as far as a name (NULL: none) or else the region tells. Borrows name. */
+void slice__add_share(struct slice *slice, struct name *name, enum region region);
+void slice__sub_share(struct slice *slice, const struct name *name, enum region region);
+/* Now it is known what a fault in REGION_OTHER was in. */
+void pages__move_share(struct pages *pages, uint64_t addr, struct name *name, enum region region);
+/* The share with the most faults; NULL: that is not known. */
+const struct share *slice__most(const struct slice *slice);
 /* Forget which pages of a range were touched: something else is mapped there now. */
 void pages__clear_range(struct pages *pages, uint64_t start, uint64_t end);
 unsigned int slice__touched(const struct slice *slice);

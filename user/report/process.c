@@ -135,26 +135,22 @@ static int build_mappings(const struct process *proc, struct report_process *row
 	return 0;
 }
 
-/* What is mapped in a slice now, and the name of the largest part of it. */
-static int slice__describe(struct process *proc, struct report_slice *slice)
+/* What is mapped in a slice now, and the name of what had the most faults. */
+static int slice__describe(struct process *proc, const struct slice *slice,
+			   struct report_slice *out)
 {
-	uint64_t end = slice->start + slice->size_bytes, largest = 0;
-	struct vma *vma = mirror__find_above(&proc->mirror, slice->start);
-	struct place place = {.region = REGION_OTHER};
+	uint64_t end = out->start + out->size_bytes;
+	struct vma *vma = mirror__find_above(&proc->mirror, out->start);
+	const struct share *most = slice__most(slice);
 
 	for (; vma && vma->start < end; vma = mirror__next(vma)) {
-		uint64_t from = vma->start > slice->start ? vma->start : slice->start;
-		uint64_t bytes = (vma->end < end ? vma->end : end) - from;
+		uint64_t from = vma->start > out->start ? vma->start : out->start;
 
-		slice->mapped_pages += bytes >> PAGE_SHIFT;
-		if (bytes > largest) {
-			largest = bytes;
-			place.region = vma->region;
-			place.name = vma->name;
-		}
+		out->mapped_pages += ((vma->end < end ? vma->end : end) - from) >> PAGE_SHIFT;
 	}
-	slice->name = strdup(largest ? place__name(&place) : "[unmapped]");
-	return slice->name ? 0 : -ENOMEM;
+	out->name = strdup(most ? report__mapping_name(most->name, (enum region)most->region)
+				: "[several]");
+	return out->name ? 0 : -ENOMEM;
 }
 
 static int by_address(const void *a, const void *b)
@@ -182,7 +178,7 @@ static int build_slices(struct process *proc, struct report_process *row)
 		out->size_bytes = SLICE_BYTES;
 		out->faults = slice->faults;
 		out->pages_touched = slice__touched(slice);
-		if (slice__describe(proc, out))
+		if (slice__describe(proc, slice, out))
 			return -ENOMEM;
 	}
 	qsort(row->faults.slices, row->faults.nr_slices, sizeof(*row->faults.slices), by_address);

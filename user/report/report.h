@@ -63,7 +63,7 @@ struct report_slice {
 	uint64_t faults;
 	uint64_t pages_touched;
 	uint64_t mapped_pages; /* now, in this slice */
-	char *name;	       /* of the mapping with the most faults in it */
+	char *name;	       /* of what had the most faults in it; "[several]" */
 };
 
 struct report_thread {
