@@ -75,6 +75,8 @@ static void check_latency(const struct report_process *row)
 	for (int i = 0; i < NR_REGIONS; i++)
 		by_region += row->faults.latency.by_region[i].samples;
 	MUST(by_region == by_cause || !row->faults.latency.known);
+	for (int i = 0; i < NR_CAUSES; i++)
+		MUST(row->faults.latency.by_cause[i].total_ns >= 0);
 	MUST(row->faults.latency.nr_slow <= row->faults.latency.slow_total);
 	for (size_t i = 1; i < row->faults.latency.nr_slow; i++)
 		MUST(row->faults.latency.slow[i].latency_ns <=
@@ -244,6 +246,7 @@ static void drive__open(struct drive *drive, size_t size, unsigned int nr)
 	tell_probe(drive->model, "fault causes", 1);
 	tell_probe(drive->model, "fault latency", nr % 2 ? 1 : 17);
 	drive->model->slow_ns = 1500;
+	drive->model->each_ns = nr % 3 ? 0 : 2500;
 	/* What ends a run that takes too much is to be seen in small inputs, too. */
 	if (nr >= NR_OUTPUTS) {
 		drive->model->limits.bytes = 64 << 10;

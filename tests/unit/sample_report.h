@@ -120,15 +120,15 @@ static inline void sample__latency(struct report_process *process)
 	process->faults.latency.known = true;
 	process->faults.latency.weight = 17;
 	process->faults.latency.by_cause[CAUSE_ANON_ZERO] =
-		(struct report_latency){88, 1215, 1599, 3967, 12345, true, 1500 * 1300.0};
-	process->faults.latency.by_cause[CAUSE_HUGE] =
-		(struct report_latency){29, 61439, 90111, 125000, 125000, true, 488 * 62500.0};
+		(struct report_latency){88, 1215, 1599, 3967, 12345, true, false, 1500 * 1300.0};
+	process->faults.latency.by_cause[CAUSE_HUGE] = (struct report_latency){
+		29, 61439, 90111, 125000, 125000, true, false, 488 * 62500.0};
 	process->faults.latency.by_cause[CAUSE_FILE_MAJOR] =
-		(struct report_latency){10, 950271, 4718591, 20266428, 20266428, true, 44e6};
+		(struct report_latency){10, 950271, 4718591, 20266428, 20266428, true, false, 44e6};
 	process->faults.latency.by_region[REGION_HEAP] =
-		(struct report_latency){88, 1215, 1599, 3967, 12345, true, 1500 * 1300.0};
+		(struct report_latency){88, 1215, 1599, 3967, 12345, true, false, 1500 * 1300.0};
 	process->faults.latency.all =
-		(struct report_latency){127, 1279, 61439, 950271, 20266428, true, 76.45e6};
+		(struct report_latency){127, 1279, 61439, 950271, 20266428, true, false, 76.45e6};
 	process->faults.latency.log2[10] = 88 * 17;
 	process->faults.latency.log2[15] = 29 * 17;
 	process->faults.latency.log2[20] = 10;

@@ -309,6 +309,33 @@ static void test_slow(void **state)
 	assert_int_equal(latency->by_cause[CAUSE_COW]->max, 90000);
 }
 
+/* Where each slow fault was timed it stands for itself, picked or not; so does a major one. */
+static void test_each_slow(void **state)
+{
+	struct feed *feed = program(state);
+	const struct latency *latency = &faults_of(feed)->latency;
+	const struct latency_each *each;
+
+	faults_of(feed)->latency.each_ns = 5000; /* nothing is listed */
+	slow_fault(feed, AREA, 4999, 17, FLT(0, 0));
+	slow_fault(feed, AREA + PAGE, 5000, 17, FLT(1, 0));
+	slow_fault(feed, AREA + 2 * PAGE, 7000, 0, FLT(2, 0));
+	slow_fault(feed, AREA + 3 * PAGE, 2000, 0, FLT(3, 0));
+	fault_at(feed, TEXT, EXEC, MT_ENTRY_NONE, FLT(4, 0));
+	counted(feed, TEXT, MT_COUNTED_MAJOR, 1);
+	settle(feed, FLT(4, 1));
+	each = &latency->each_by_cause[CAUSE_ANON_ZERO];
+	assert_int_equal(each->nr, 2);
+	assert_int_equal(each->sum_ns, 12000);
+	assert_int_equal(latency->each_by_region[REGION_ANON].sum_ns, 12000);
+	assert_int_equal(latency->by_cause[CAUSE_ANON_ZERO]->samples, 3);
+	assert_int_equal(latency->by_cause[CAUSE_ANON_ZERO]->count, 17 + 2);
+	assert_int_equal(latency->by_cause[CAUSE_ANON_ZERO]->sum, 17 * 4999 + 12000);
+	assert_int_equal(latency->each_by_cause[CAUSE_FILE_MAJOR].nr, 1);
+	assert_int_equal(latency->each_by_cause[CAUSE_FILE_MAJOR].sum_ns, 1000);
+	assert_int_equal(latency->slow_total, 0);
+}
+
 /* The slowest are kept. */
 static void test_many_slow(void **state)
 {
@@ -389,6 +416,7 @@ int main(void)
 		TEST(test_latency_of_revoked),
 		TEST(test_latency_known_later),
 		TEST(test_slow),
+		TEST(test_each_slow),
 		TEST(test_many_slow),
 		TEST(test_timed),
 	};

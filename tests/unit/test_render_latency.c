@@ -74,11 +74,16 @@ static void test_latency(void **state)
 		"  time in faults: about 76.5 ms in sum over its threads, 0.8% of the time that\n"
 		"  it was traced\n"
 		"  timed: every major fault and one of 17 minor ones, 127 in all; each of those\n"
-		"  stands for 17; and, to be listed, every one of 1.0 ms or longer\n"
+		"  stands for 17; and every one of 1.0 ms or longer\n"
 		"\n"
 		"  latency, ns  faults, about      %\n"
 		"  [1K, 2K)             1,496  74.8%  "
 		"###########################################\n");
+	free(text);
+	report = sample__timed();
+	report->processes[0].faults.latency.all.at_least = true;
+	text = rendered(report, &ascii_80);
+	assert_has(text, "  time in faults: at least 76.5 ms in sum");
 	free(text);
 	report = sample__timed();
 	report->processes[0].faults.latency.weight = 1;

@@ -342,6 +342,108 @@ static void test_latency(void **state)
 	report__free(report);
 }
 
+static void one_fault(struct feed *feed, uint64_t addr, enum mt_entry entry, struct mt_flt flt,
+		      uint64_t took_ns, uint16_t flags, uint32_t weight)
+{
+	struct mt_counted counted = {
+		.hdr = record__header(MT_KIND_COUNTED, sizeof(counted), PID, PID),
+		.addr = addr,
+		.weight = weight,
+	};
+
+	counted.hdr.flags = flags;
+	feed__fault_of(feed, PID, PID, addr,
+		       MT_FAULT_WRITE | (uint64_t)entry << MT_FAULT_ENTRY_SHIFT, flt, 0);
+	feed->now_ns += took_ns - 1000;
+	if (took_ns)
+		feed__now(feed, &counted);
+	else
+		feed->now_ns += 1000;
+}
+
+/*
+ * Of one cause 30 major faults of 10 ms, timed all, and 34 minor ones, of which two were picked,
+ * at 2 and 4 us; and 6 more of another cause, all minor, timed none.
+ */
+static void test_major_and_minor(void **state)
+{
+	struct feed *feed = *state;
+	const struct report_latency *swap_in;
+	const struct report_process *row;
+	struct report *report;
+
+	probe(feed, "fault causes", "page tables", 1);
+	probe(feed, "fault latency", "a sample", 17);
+	feed__mmap(feed, AREA, 512 * PAGE, RW, ANON, FLT(0, 0));
+	for (uint32_t i = 0; i < 30; i++)
+		one_fault(feed, AREA + i * PAGE, MT_ENTRY_SWAP, FLT(0, i), 10000000,
+			  MT_COUNTED_MAJOR, 1);
+	for (uint32_t i = 0; i < 34; i++)
+		one_fault(feed, AREA + (30 + i) * PAGE, MT_ENTRY_SWAP, FLT(i, 30),
+			  i % 17 ? 0
+			  : i	 ? 4000
+				 : 2000,
+			  0, 17);
+	for (uint32_t i = 0; i < 7; i++)
+		one_fault(feed, AREA + (70 + i) * PAGE, MT_ENTRY_NONE, FLT(34 + i, 30), 0, 0, 0);
+	feed__tick(feed, MT_KIND_END, feed->model->session.start_ns + 2 *SEC);
+	report = build(feed);
+	row = &report->processes[0];
+	swap_in = &row->faults.latency.by_cause[CAUSE_SWAP_IN];
+	assert_int_equal(row->faults.by_cause[CAUSE_SWAP_IN], 64);
+	assert_int_equal(swap_in->samples, 32);
+	assert_true(swap_in->total_ns == 30 * 1e7 + 34 * 3000);
+	assert_true(row->faults.latency.by_region[REGION_ANON].total_ns == 30 * 1e7 + 41 * 3000);
+	assert_true(row->faults.latency.all.total_ns == 30 * 1e7 + 41 * 3000);
+	assert_false(swap_in->at_least || row->faults.latency.all.at_least);
+	report__free(report);
+}
+
+/* Those that were slow were all timed: their sum is exact, and no estimate is below it. */
+static void test_slow_are_exact(void **state)
+{
+	struct feed *feed = *state;
+	const struct report_latency *anon;
+	const struct report_process *row;
+	struct report *report;
+
+	probe(feed, "fault causes", "page tables", 1);
+	probe(feed, "fault latency", "a sample", 17);
+	feed__proc(feed)->faults.latency.each_ns = 100000;
+	feed__proc(feed)->faults.latency.slow_ns = 100000;
+	feed__mmap(feed, AREA, 8192 * PAGE, RW, ANON, FLT(0, 0));
+	/* 1100 slow ones, a hundred more than are listed, of which some were picked. */
+	for (uint32_t i = 0; i < 1100; i++)
+		one_fault(feed, AREA + i * PAGE, MT_ENTRY_NONE, FLT(i, 0), 200000, 0,
+			  i % 17 ? 0 : 17);
+	one_fault(feed, AREA + 2000 * PAGE, MT_ENTRY_NONE, FLT(1100, 0), 0, 0, 0);
+	report = build(feed);
+	row = &report->processes[0];
+	anon = &row->faults.latency.by_cause[CAUSE_ANON_ZERO];
+	assert_int_equal(row->faults.latency.slow_total, 1100);
+	assert_true(anon->total_ns == 1100 * 2e5 && anon->at_least);
+	assert_true(row->faults.latency.all.total_ns == 1100 * 2e5);
+	assert_true(row->faults.latency.all.at_least);
+	report__free(report);
+	for (uint32_t i = 0; i < 99; i++)
+		one_fault(feed, AREA + (2001 + i) * PAGE, MT_ENTRY_NONE, FLT(1101 + i, 0),
+			  i % 33 ? 0 : 2000, 0, 17);
+	feed__tick(feed, MT_KIND_END, feed->model->session.start_ns + 2 *SEC);
+	report = build(feed);
+	row = &report->processes[0];
+	anon = &row->faults.latency.by_cause[CAUSE_ANON_ZERO];
+	assert_int_equal(row->faults.by_cause[CAUSE_ANON_ZERO], 1200);
+	assert_int_equal(anon->samples, 1103);
+	assert_int_equal(anon->p50_ns, row->faults.latency.all.p50_ns);
+	assert_true(anon->total_ns == 1100 * 2e5 + 100 * 2000);
+	assert_true(row->faults.latency.all.total_ns == anon->total_ns);
+	assert_false(anon->at_least || row->faults.latency.all.at_least);
+	/* In the histogram each of the slow ones is one, and what was picked stands for 17. */
+	assert_int_equal(row->faults.latency.log2[17], 1100);
+	assert_int_equal(row->faults.latency.log2[10], 51);
+	report__free(report);
+}
+
 /* Each is timed: the time is what was measured, and nothing is estimated. */
 static void test_exact_latency(void **state)
 {
@@ -394,6 +496,8 @@ int main(void)
 		TEST(test_retired),
 		TEST(test_anon_sizes),
 		TEST(test_latency),
+		TEST(test_major_and_minor),
+		TEST(test_slow_are_exact),
 		TEST(test_exact_latency),
 		TEST(test_no_latency),
 	};

@@ -223,8 +223,7 @@ static int faults__note_time(struct process *proc, const struct slow_fault *faul
 	int err = 0;
 
 	if (!proc->forgets)
-		err = latency__note(latency, proc->usage, fault->cause, fault->region,
-				    fault->latency_ns, weight);
+		err = latency__note(latency, proc->usage, fault, weight);
 	if (err || !latency->slow_ns || fault->latency_ns < latency->slow_ns)
 		return err;
 	slow.name = name__at(proc, fault->addr, &slow.offset);
@@ -240,6 +239,7 @@ static int miss__note_time(struct process *proc, struct miss *miss, enum fault_c
 	miss->timed = false;
 	miss->time.cause = cause;
 	miss->time.region = region;
+	miss->time.major = miss->major;
 	return faults__note_time(proc, &miss->time, miss->weight);
 }
 
@@ -262,6 +262,7 @@ int faults__close(struct process *proc, struct thread *thread)
 		.begin_ns = fault->begin_ns,
 		.latency_ns = fault->latency_ns,
 		.tid = thread->tid,
+		.major = fault->major,
 		.cause = fault->cause,
 		.region = fault->region,
 		.addr = fault->addr,

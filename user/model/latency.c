@@ -16,12 +16,26 @@ static int histogram__note(struct histogram **histogram, struct usage *usage, ui
 	return 0;
 }
 
-int latency__note(struct latency *latency, struct usage *usage, enum fault_cause cause,
-		  enum region region, uint64_t latency_ns, uint32_t weight)
+static void each__note(struct latency_each *each, uint64_t latency_ns)
 {
-	return histogram__note(&latency->all, usage, latency_ns, weight)
-		       ?: histogram__note(&latency->by_cause[cause], usage, latency_ns, weight)
-		       ?: histogram__note(&latency->by_region[region], usage, latency_ns, weight);
+	each->nr++;
+	each->sum_ns += latency_ns;
+}
+
+int latency__note(struct latency *latency, struct usage *usage, const struct slow_fault *fault,
+		  uint32_t weight)
+{
+	uint64_t ns = fault->latency_ns;
+	int err;
+
+	if (fault->major || (latency->each_ns && ns >= latency->each_ns)) {
+		weight = 1;
+		each__note(&latency->each_by_cause[fault->cause], ns);
+		each__note(&latency->each_by_region[fault->region], ns);
+	}
+	err = histogram__note(&latency->all, usage, ns, weight);
+	err = err ?: histogram__note(&latency->by_cause[fault->cause], usage, ns, weight);
+	return err ?: histogram__note(&latency->by_region[fault->region], usage, ns, weight);
 }
 
 static struct slow_fault *latency__least_slow(struct latency *latency)

@@ -3,6 +3,7 @@
 #ifndef MEMTRACE_LATENCY_H
 #define MEMTRACE_LATENCY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,7 @@ struct slow_fault {
 	uint64_t begin_ns;
 	uint64_t latency_ns;
 	uint32_t tid;
+	bool major;
 	enum fault_cause cause;
 	enum region region;
 	uint64_t addr;
@@ -29,11 +31,20 @@ struct slow_fault {
 /* So many are kept, the slowest. */
 #define MAX_SLOW_FAULTS 1000
 
+/* Faults of which each was timed, and which stand for themselves alone. */
+struct latency_each {
+	uint64_t nr;
+	uint64_t sum_ns;
+};
+
 struct latency {
-	/* NULL: none of these so far. */
+	/* NULL: none of these so far. They have what is in each_by_…, too. */
 	struct histogram *all;
 	struct histogram *by_cause[NR_CAUSES];
 	struct histogram *by_region[NR_REGIONS];
+	struct latency_each each_by_cause[NR_CAUSES];
+	struct latency_each each_by_region[NR_REGIONS];
+	uint64_t each_ns;    /* of faults that took as long each is timed; 0: not for that */
 	uint64_t slow_ns;    /* what is slower than this is slow; 0: nothing is */
 	uint64_t slow_total; /* seen; slow has the slowest of them */
 	struct {
@@ -42,9 +53,12 @@ struct latency {
 	} slow;
 };
 
-/* A fault of this cause took so long; it stands for weight of them. 0 or -ENOMEM. */
-int latency__note(struct latency *latency, struct usage *usage, enum fault_cause cause,
-		  enum region region, uint64_t latency_ns, uint32_t weight);
+/*
+ * How long a fault took. It was picked as one of weight; but major ones are all timed, and so are
+ * those of each_ns, picked or not: such a one stands for itself. 0 or -ENOMEM.
+ */
+int latency__note(struct latency *latency, struct usage *usage, const struct slow_fault *fault,
+		  uint32_t weight);
 /* Keeps it if it is slow, and then holds its names. 0 or -ENOMEM. */
 int latency__note_slow(struct latency *latency, struct usage *usage,
 		       const struct slow_fault *fault);

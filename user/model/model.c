@@ -95,6 +95,7 @@ static struct process *model__begin(struct model *model, uint32_t pid)
 		return NULL;
 	proc->forgets = model->forgets_ended;
 	proc->faults.latency.slow_ns = model->slow_ns;
+	proc->faults.latency.each_ns = model->each_ns;
 	slot = usage__push(&model->usage, &model->current);
 	if (!slot) {
 		process__free(proc);

@@ -41,6 +41,7 @@ struct model {
 	 */
 	bool forgets_ended;
 	uint64_t slow_ns; /* list faults that took longer one by one; 0: none */
+	uint64_t each_ns; /* of faults that took as long each was timed, says the probe; 0: no */
 	struct names *names;
 	struct process *by_pid; /* the process that has the pid now */
 	struct process *first;	/* all, in the order of appearance */

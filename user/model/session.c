@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a run says of itself: when it began and ended, by which probes it sees, what was lost. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/array.h"
 #include "model/intervals.h"
@@ -38,6 +39,8 @@ int session__take_probe(struct model *model, const struct event *ev)
 	if (!slot)
 		return -ENOMEM;
 	*slot = *ev->probe;
+	if (!strcmp(slot->fact, "fault latency"))
+		model->each_ns = slot->slow_ns;
 	return 0;
 }
 

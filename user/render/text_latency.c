@@ -160,7 +160,9 @@ void section__breakdown(struct text *text, const struct report_process *process)
 static void time_spent(struct text *text, const struct report_process *process)
 {
 	const struct report_latency *all = &process->faults.latency.all;
-	const char *about = process->faults.latency.weight > 1 ? "about " : "";
+	const char *about = all->at_least			 ? "at least "
+			    : process->faults.latency.weight > 1 ? "about "
+								 : "";
 
 	if (!all->total_known)
 		return;
@@ -189,7 +191,7 @@ static void how_measured(struct text *text, const struct report_process *process
 		    weight, units__count(process->faults.latency.all.samples).s);
 	text__wrapf(text, 2, "each of those stands for %u", weight);
 	if (minor_slow_ns)
-		text__wrapf(text, 2, "; and, to be listed, every one of %s or longer",
+		text__wrapf(text, 2, "; and every one of %s or longer",
 			    latency_text(text, minor_slow_ns).s);
 	text__end(text);
 }

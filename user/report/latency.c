@@ -23,10 +23,17 @@ const struct mt_probe *report__probe(const struct model *model, const char *fact
 	return NULL;
 }
 
-/* faults: so many there were, measured or not. */
-static void summarise(const struct histogram *histogram, uint64_t faults, bool exact,
-		      struct report_latency *row)
+static uint64_t others(uint64_t faults, const struct latency_each *each)
 {
+	return faults > each->nr ? faults - each->nr : 0;
+}
+
+/* faults: so many there were, measured or not; those of `each` all were, exact: all were. */
+static void summarise(const struct histogram *histogram, uint64_t faults,
+		      const struct latency_each *each, bool exact, struct report_latency *row)
+{
+	uint64_t picked;
+
 	row->total_known = !faults;
 	if (!histogram || !histogram->count)
 		return;
@@ -36,29 +43,36 @@ static void summarise(const struct histogram *histogram, uint64_t faults, bool e
 	row->p99_ns = histogram__quantile(histogram, 0.99);
 	row->max_ns = histogram->max;
 	row->total_known = true;
-	row->total_ns = exact ? (double)histogram->sum
-			      : (double)histogram->sum / (double)histogram->count * (double)faults;
+	row->total_ns = (double)(exact ? histogram->sum : each->sum_ns);
+	picked = histogram->count - each->nr;
+	row->at_least = !exact && !picked && others(faults, each);
+	if (!exact && picked)
+		row->total_ns += (double)(histogram->sum - each->sum_ns) / (double)picked *
+				 (double)others(faults, each);
 }
 
 /*
- * Causes differ by orders of magnitude: the time is estimated for each, and summed. What has none
- * that was measured is taken for as slow as the rest.
+ * Causes differ by orders of magnitude: the time is estimated for each, and summed. Faults of a
+ * cause of which none was picked are taken for as slow as the other picked ones.
  */
 static void sum_causes(const struct faults *faults, struct report_latency *all,
 		       const struct report_latency *by_cause)
 {
-	uint64_t measured = 0;
-	double total_ns = 0;
+	uint64_t measured = 0, unmeasured = 0;
+	double each_ns = 0, picked_ns = 0;
 
 	for (int i = 0; i < NR_CAUSES; i++) {
-		if (!by_cause[i].samples)
-			continue;
-		measured += faults->by_cause[i];
-		total_ns += by_cause[i].total_ns;
+		const struct latency_each *each = &faults->latency.each_by_cause[i];
+		bool picked = by_cause[i].samples && !by_cause[i].at_least;
+
+		each_ns += (double)each->sum_ns;
+		*(picked ? &measured : &unmeasured) += others(faults->by_cause[i], each);
+		picked_ns += picked ? by_cause[i].total_ns - (double)each->sum_ns : 0;
 	}
+	all->at_least = unmeasured && !measured;
+	all->total_ns = each_ns + picked_ns;
 	if (measured)
-		all->total_ns =
-			total_ns / (double)measured * (double)(faults->minor + faults->major);
+		all->total_ns += picked_ns / (double)measured * (double)unmeasured;
 }
 
 /* While it was traced and there. */
@@ -122,6 +136,7 @@ int report_latency__build(const struct model *model, const struct process *proc,
 	const struct faults *faults = &proc->faults;
 	const struct latency *latency = &faults->latency;
 	double traced_s = process__traced_s(model, proc);
+	const struct latency_each none = {}; /* causes tell */
 	bool exact;
 
 	row->faults.latency.slow_ns = latency->slow_ns;
@@ -132,13 +147,14 @@ int report_latency__build(const struct model *model, const struct process *proc,
 	row->faults.latency.minor_slow_ns = probe->slow_ns;
 	exact = row->faults.latency.weight == 1;
 	for (int i = 0; i < NR_CAUSES; i++)
-		summarise(latency->by_cause[i], faults->by_cause[i], exact,
-			  &row->faults.latency.by_cause[i]);
+		summarise(latency->by_cause[i], faults->by_cause[i], &latency->each_by_cause[i],
+			  exact, &row->faults.latency.by_cause[i]);
 	for (int i = 0; i < NR_REGIONS; i++)
-		summarise(latency->by_region[i], faults->by_region[i], exact,
-			  &row->faults.latency.by_region[i]);
-	summarise(latency->all, faults->minor + faults->major, exact, &row->faults.latency.all);
-	if (!exact)
+		summarise(latency->by_region[i], faults->by_region[i], &latency->each_by_region[i],
+			  exact, &row->faults.latency.by_region[i]);
+	summarise(latency->all, faults->minor + faults->major, &none, exact,
+		  &row->faults.latency.all);
+	if (!exact && row->faults.latency.all.samples)
 		sum_causes(faults, &row->faults.latency.all, row->faults.latency.by_cause);
 	row->faults.latency.share_known = row->faults.latency.all.total_known && traced_s > 0;
 	if (row->faults.latency.share_known)

@@ -108,8 +108,13 @@ struct report_latency {
 	uint64_t p90_ns;
 	uint64_t p99_ns;
 	uint64_t max_ns;
-	/* The time spent in all of the faults, estimated where not all are measured. */
+	/*
+	 * The time spent in all of the faults, estimated where not all are measured: of those that
+	 * stand for themselves (major ones, with --slow slow ones) the sum, of the others the mean,
+	 * times their number. at_least: of the others none was measured.
+	 */
 	bool total_known;
+	bool at_least;
 	double total_ns;
 };
 
