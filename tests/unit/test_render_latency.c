@@ -22,21 +22,35 @@ static void test_causes(void **state)
 {
 	struct render_options wide = {.width = 100, .utf8 = true, .top = 10};
 	char *text = rendered(sample__timed(), &ascii_80);
+	struct report *report;
 
 	(void)state;
 	assert_has_lines(
-		text,
-		"  by cause    faults      %   time      p50      p99      max\n"
-		"  anon_zero    1,500  75.0%   2.6%   1.2 us   4.0 us  12.3 us  #############\n"
-		"  huge           488  24.4%  39.9%  61.4 us   125 us   125 us  ####\n"
-		"  file_major      10   0.5%  57.6%   950 us  20.3 ms  20.3 ms  #\n"
-		"  raced            2   0.1%      -        -        -        -  #\n"
-		"  488 huge pages mapped: 976.0 MiB\n"
-		"  besides: 3 invalid (ended in SIGSEGV or SIGBUS), 64 populated without an\n"
-		"  exception\n");
+		text, "  by cause    faults      %  timed  time %      p50      p99      max\n"
+		      "  anon_zero    1,500  75.0%     88    2.6%   1.2 us   4.0 us  12.3 us\n"
+		      "  huge           488  24.4%     29   39.9%  61.4 us   125 us   125 us\n"
+		      "  file_major      10   0.5%     10   57.6%   950 us  20.3 ms  20.3 ms\n"
+		      "  raced            2   0.1%      0       -        -        -        -\n"
+		      "  488 huge pages mapped: 976.0 MiB\n"
+		      "  besides: 3 invalid (ended in SIGSEGV or SIGBUS), 64 populated without an\n"
+		      "  exception\n");
 	free(text);
 	text = rendered(sample__timed(), &wide);
 	assert_has(text, "1.2 µs");
+	assert_has(text, "1.02 µs to 2.05 µs");
+	free(text);
+	/* Of four there are no quantiles. */
+	report = sample__timed();
+	report->processes[0].faults.latency.by_cause[CAUSE_HUGE].samples = 4;
+	text = rendered(report, &ascii_80);
+	assert_has_lines(text,
+			 "  huge           488  24.4%      4   39.9%       -        -   125 us\n");
+	free(text);
+	report = sample__timed();
+	report->processes[0].faults.latency.by_cause[CAUSE_HUGE].samples = 5;
+	text = rendered(report, &ascii_80);
+	assert_has_lines(text,
+			 "  huge           488  24.4%      5   39.9%  61.4 us   125 us   125 us\n");
 	free(text);
 }
 
@@ -76,9 +90,12 @@ static void test_latency(void **state)
 		"  timed: every major fault and one of 17 minor ones, 127 in all; each of those\n"
 		"  stands for 17; and every one of 1.0 ms or longer\n"
 		"\n"
-		"  latency, ns  faults, about      %\n"
-		"  [1K, 2K)             1,496  74.8%  "
-		"###########################################\n");
+		"  latency             faults, about      %\n"
+		"  1.02 us to 2.05 us          1,496  74.8%  ####################################\n"
+		"  ...\n"
+		"  32.8 us to 65.5 us            493  24.7%  ############\n"
+		"  ...\n"
+		"  1.05 ms to 2.10 ms             10   0.5%  #\n");
 	free(text);
 	report = sample__timed();
 	report->processes[0].faults.latency.all.at_least = true;
@@ -91,7 +108,7 @@ static void test_latency(void **state)
 	text = rendered(report, &ascii_80);
 	assert_has_lines(text, "  time in faults: 76.5 ms, 0.8% of the time that it was traced\n"
 			       "  timed: every fault\n");
-	assert_has_lines(text, "  latency, ns  faults      %\n");
+	assert_has_lines(text, "  latency             faults      %\n");
 	free(text);
 	report = sample__timed();
 	report->processes[0].faults.latency.all = (struct report_latency){};

@@ -51,8 +51,40 @@ static unsigned int empty_bins(const uint64_t *bins, unsigned int nr_bins)
 	return nr;
 }
 
-void chart__log2(struct text *text, const char *title, const char *counted, const uint64_t *bins,
-		 unsigned int nr_bins)
+/* Three digits: 1.02 us is not 1.0. */
+static struct unit_text power_of_two_ns(const struct text *text, unsigned int exponent)
+{
+	static const char *const utf8[] = {"ns", "µs", "ms", "s"};
+	static const char *const ascii[] = {"ns", "us", "ms", "s"};
+	double value = ldexp(1, (int)exponent);
+	struct unit_text ret;
+	unsigned int i = 0;
+
+	for (; value >= 1000 && i < 3; i++)
+		value /= 1000;
+	snprintf(ret.s, sizeof(ret.s), "%.*f %s",
+		 !i || value >= 100 ? 0
+		 : value < 10	    ? 2
+				    : 1,
+		 value, text->opt->utf8 ? utf8[i] : ascii[i]);
+	return ret;
+}
+
+static void log2_label(struct table *table, unsigned int i, bool ns)
+{
+	if (ns && !i)
+		table__addf(table, "below %s", power_of_two_ns(table->text, 1).s);
+	else if (ns)
+		table__addf(table, "%s to %s", power_of_two_ns(table->text, i).s,
+			    power_of_two_ns(table->text, i + 1).s);
+	else if (!i)
+		table__add(table, "[1]");
+	else
+		table__addf(table, "[%s, %s)", power_of_two(i).s, power_of_two(i + 1).s);
+}
+
+static void log2_chart(struct text *text, const char *title, const char *counted,
+		       const uint64_t *bins, unsigned int nr_bins, bool ns)
 {
 	const struct column columns[] = {
 		{title, COLUMN_LEFT, 0, 0},
@@ -87,15 +119,24 @@ void chart__log2(struct text *text, const char *title, const char *counted, cons
 			i += empty - 1;
 			continue;
 		}
-		if (i == 0)
-			table__add(&table, "[1]");
-		else
-			table__addf(&table, "[%s, %s)", power_of_two(i).s, power_of_two(i + 1).s);
+		log2_label(&table, i, ns);
 		table__add(&table, units__count(bins[i]).s);
 		table__add(&table, units__percent(bins[i], sum).s);
 		table__add_bar(&table, (double)bins[i] / (double)most);
 	}
 	table__close(&table);
+}
+
+void chart__log2(struct text *text, const char *title, const char *counted, const uint64_t *bins,
+		 unsigned int nr_bins)
+{
+	log2_chart(text, title, counted, bins, nr_bins, false);
+}
+
+void chart__log2_ns(struct text *text, const char *title, const char *counted, const uint64_t *bins,
+		    unsigned int nr_bins)
+{
+	log2_chart(text, title, counted, bins, nr_bins, true);
 }
 
 /* The columns before this moment, in whole ones; times that make no sense end at an edge. */

@@ -18,6 +18,9 @@ void chart__bar(struct text *text, double fraction, unsigned int columns);
  */
 void chart__log2(struct text *text, const char *title, const char *counted, const uint64_t *bins,
 		 unsigned int nr_bins);
+/* The same of nanoseconds, whose bounds are told as durations: "1.02 µs to 2.05 µs". */
+void chart__log2_ns(struct text *text, const char *title, const char *counted, const uint64_t *bins,
+		    unsigned int nr_bins);
 
 struct chart_point {
 	double t_s;   /* the end of what this is the value of */

@@ -49,15 +49,20 @@ static unsigned int breakdown__next(const struct breakdown *by, const bool *done
 	return top;
 }
 
+/* Of fewer the quantiles say nothing. */
+#define QUANTILES_FROM 5
+
 static void latency_cells(struct table *table, const struct report_latency *row, double total_ns)
 {
-	const uint64_t values[] = {row->p50_ns, row->p99_ns, row->max_ns};
+	bool enough = row->samples >= QUANTILES_FROM;
 
+	table__add(table, units__count(row->samples).s);
 	table__add(table, row->samples && total_ns < 1e18
 				  ? units__percent((uint64_t)row->total_ns, (uint64_t)total_ns).s
 				  : "-");
-	for (size_t i = 0; i < LENGTH(values); i++)
-		table__add(table, row->samples ? latency_text(table->text, values[i]).s : "-");
+	table__add(table, enough ? latency_text(table->text, row->p50_ns).s : "-");
+	table__add(table, enough ? latency_text(table->text, row->p99_ns).s : "-");
+	table__add(table, row->samples ? latency_text(table->text, row->max_ns).s : "-");
 }
 
 /* A handful of rows, so that the simplest sort will do. */
@@ -66,11 +71,12 @@ static void breakdown__print(struct text *text, const struct breakdown *by)
 	bool timed = by->process->faults.latency.known, done[MAX_KINDS] = {false};
 	const struct column columns[] = {
 		{by->title, COLUMN_LEFT, 0, 0}, {"faults", COLUMN_RIGHT, 0, 0},
-		{"%", COLUMN_RIGHT, 0, 0},	{"time", COLUMN_RIGHT, 0, 5},
-		{"p50", COLUMN_RIGHT, 0, 2},	{"p99", COLUMN_RIGHT, 0, 4},
-		{"max", COLUMN_RIGHT, 0, 3},	{"", COLUMN_BAR, 0, 1},
+		{"%", COLUMN_RIGHT, 0, 0},	{"timed", COLUMN_RIGHT, 0, 6},
+		{"time %", COLUMN_RIGHT, 0, 5}, {"p50", COLUMN_RIGHT, 0, 2},
+		{"p99", COLUMN_RIGHT, 0, 4},	{"max", COLUMN_RIGHT, 0, 3},
+		{"", COLUMN_BAR, 0, 1},
 	};
-	const struct column untimed[] = {columns[0], columns[1], columns[2], columns[7]};
+	const struct column untimed[] = {columns[0], columns[1], columns[2], columns[8]};
 	uint64_t total = by->process->faults.total;
 	double total_ns = 0;
 	struct table table;
@@ -291,8 +297,8 @@ void section__latency(struct text *text, const struct report_process *process)
 	text__end(text);
 	time_spent(text, process);
 	how_measured(text, process);
-	chart__log2(text, "latency, ns",
-		    process->faults.latency.weight > 1 ? "faults, about" : "faults",
-		    process->faults.latency.log2, REPORT_LATENCY_BINS);
+	chart__log2_ns(text, "latency",
+		       process->faults.latency.weight > 1 ? "faults, about" : "faults",
+		       process->faults.latency.log2, REPORT_LATENCY_BINS);
 	slow_faults(text, process);
 }
