@@ -175,6 +175,7 @@ static void test_unavailable(void **state)
 static void test_perf_admits(void **state)
 {
 	json_t *report, *process, *result;
+	struct live_process *memtrace;
 
 	report = live__trace_pid(*state, ALL " --probe perf", "fault --pages 100 --access write",
 				 &result);
@@ -184,6 +185,8 @@ static void test_perf_admits(void **state)
 	assert_true(json_is_null(live__at(process, "faults.latency_ns")));
 	assert_number(process, "faults.by_cause.anon_merged", 100);
 	assert_number(process, "faults.by_region.anon", 100);
+	memtrace = live__run_memtrace(*state, "--probe perf --slow 10 -q -- true", 0);
+	assert_non_null(strstr(live__err(memtrace), "--slow lists nothing"));
 }
 
 /* Where each fault is timed there is a latency for each. */

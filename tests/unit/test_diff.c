@@ -524,16 +524,41 @@ static void test_warnings(void **state)
 	pair__free(&pair);
 }
 
+/* What one way tells apart another does not: no change is made of that. */
+static void test_causes(void **state)
+{
+	struct pair pair = pair__new(1, 1);
+	const struct diff_process *process;
+
+	(void)state;
+	time_faults(&pair.a->processes[0], 40, 1000);
+	time_faults(&pair.b->processes[0], 60, 1000);
+	sample__probe(pair.a);
+	sample__probe(pair.b);
+	set(&pair.a->probes[0].fact, "fault causes");
+	set(&pair.b->probes[0].fact, "fault causes");
+	process = &pair__compare(&pair)->processes[0];
+	assert_values(process, DIFF_BY_CAUSE, 40, 60);
+	set(&pair.b->probes[0].via, "mappings");
+	process = &pair__compare(&pair)->processes[0];
+	assert_values(process, DIFF_BY_CAUSE, DIFF_UNKNOWN, DIFF_UNKNOWN);
+	assert_values(&pair.diff->all, DIFF_BY_CAUSE, DIFF_UNKNOWN, DIFF_UNKNOWN);
+	assert_values(process, DIFF_LATENCY_P50, 1000, 1000);
+	assert_warned(&pair, "causes",
+		      "causes of faults are told by different ways, and not compared");
+	pair__free(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),	  cmocka_unit_test(test_match),
 		cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_sums),
-		cmocka_unit_test(test_latency),	  cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_percent),	  cmocka_unit_test(test_huge),
-		cmocka_unit_test(test_sorting),	  cmocka_unit_test(test_rates),
-		cmocka_unit_test(test_basis),	  cmocka_unit_test(test_partition),
-		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_latency),	  cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_unknown),	  cmocka_unit_test(test_percent),
+		cmocka_unit_test(test_huge),	  cmocka_unit_test(test_sorting),
+		cmocka_unit_test(test_rates),	  cmocka_unit_test(test_basis),
+		cmocka_unit_test(test_partition), cmocka_unit_test(test_warnings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

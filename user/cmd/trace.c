@@ -39,6 +39,7 @@ struct run {
 	enum mt_ended_by ended_by;
 	bool ended;
 	bool command_failed; /* it could not be started */
+	bool untimed;	     /* no probe tells how long faults take */
 };
 
 static void run__end(struct run *run, enum mt_ended_by ended_by)
@@ -55,8 +56,11 @@ static void run__end(struct run *run, enum mt_ended_by ended_by)
  */
 static int run__push(void *ctx, const void *record, size_t size)
 {
+	const struct mt_probe *probe = record;
 	struct run *run = ctx;
 
+	if (probe->hdr.kind == MT_KIND_PROBE && !strcmp(probe->fact, "fault latency"))
+		run->untimed = !strcmp(probe->via, "none");
 	if (keep__push(&run->keep, record, size))
 		run__end(run, MT_ENDED_INTERRUPT);
 	if (!run->stages_err)
@@ -222,6 +226,8 @@ static int run__start(struct run *run)
 			      ? clock__now_ns() + (uint64_t)(opt->duration_s * NSEC_PER_SEC)
 			      : UINT64_MAX;
 	run__announce(run);
+	if (opt->slow_ns && run->untimed)
+		message("--slow lists nothing: how long faults take is not known by this probe");
 	return 0;
 }
 

@@ -133,10 +133,28 @@ static void sort_rows(const struct diff *diff, struct diff_row *rows, size_t nr)
 	}
 }
 
+static const char *cause_way(const struct report *report)
+{
+	for (size_t i = 0; i < report->nr_probes; i++)
+		if (!strcmp(report->probes[i].fact, "fault causes"))
+			return report->probes[i].via;
+	return "";
+}
+
+bool diff__same_causes(const struct diff *diff)
+{
+	return !strcmp(cause_way(diff->report[DIFF_A]), cause_way(diff->report[DIFF_B]));
+}
+
 static void finish_process(const struct diff *diff, struct diff_process *process)
 {
+	bool same_causes = diff__same_causes(diff);
 	size_t end;
 
+	for (size_t i = 0; i < process->nr_rows; i++)
+		if (process->rows[i].metric == &diff_metrics[DIFF_BY_CAUSE] && !same_causes)
+			process->rows[i].value[DIFF_A] = process->rows[i].value[DIFF_B] =
+				DIFF_UNKNOWN;
 	for (size_t i = 0; i < process->nr_rows; i = end) {
 		for (end = i + 1; end < process->nr_rows &&
 				  process->rows[end].metric == process->rows[i].metric;)

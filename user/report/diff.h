@@ -133,6 +133,9 @@ const struct diff_row *diff_process__row(const struct diff_process *process,
 /* B less A, at the bounds of int64_t where it is beyond them; DIFF_UNKNOWN. */
 int64_t diff_row__change(const struct diff_row *row);
 
+/* Are causes told by one and the same way? Else they are not compared. */
+bool diff__same_causes(const struct diff *diff);
+
 /* These are NAN where something is not known, or a recording has no duration. */
 double diff_row__number(const struct diff_row *row, enum diff_side side);
 double diff_row__rate(const struct diff *diff, const struct diff_row *row, enum diff_side side);

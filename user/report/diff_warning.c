@@ -138,11 +138,21 @@ static int check_probes(struct diff *diff)
 		    b->nr_probes);
 }
 
+/* What one way calls cow is among anon_merged by another. */
+static int check_causes(struct diff *diff)
+{
+	if (diff__same_causes(diff))
+		return 0;
+	return warn(diff, "causes",
+		    "causes of faults are told by different ways, and not compared");
+}
+
 int diff__warn(struct diff *diff)
 {
 	static int (*const of_one[])(struct diff *, enum diff_side) = {check_incomplete, check_lost,
 								       check_sampled, check_folded};
-	static int (*const of_both[])(struct diff *) = {check_order, check_host, check_probes};
+	static int (*const of_both[])(struct diff *) = {check_order, check_host, check_probes,
+							check_causes};
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof(of_one) / sizeof(of_one[0]); i++)
