@@ -28,7 +28,9 @@ struct handling {
 	__u32 call_flags;  /* FAULT_FLAG_* of the last call */
 	__u8 open;	   /* it has not ended */
 	__u8 retried;	   /* it will be handled by another call */
-	__u8 pad[2];
+	__u8 read;	   /* a call has read from disk or swap */
+	__u8 pad;
+	__u64 ip; /* of the instruction; only where slow faults are looked for */
 };
 
 #define MAX_HANDLINGS 16384
@@ -211,6 +213,9 @@ static __always_inline int handling__begin(__u64 address, __u32 flags, struct pt
 	handling->call_flags = flags;
 	handling->open = true;
 	handling->retried = false;
+	handling->read = false;
+	if (settings.slow_ns)
+		handling->ip = PT_REGS_IP_CORE(regs);
 	handling->begin_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -226,6 +231,24 @@ static __always_inline __u64 outcome__of_huge(__u64 addr_flags)
 	if (pte.shift == PAGE_SHIFT || !(pte.entry & PTE_PRESENT))
 		return 0;
 	return pte.shift == PMD_SHIFT ? MT_OUTCOME_HUGE_PMD : MT_OUTCOME_HUGE_PUD;
+}
+
+/* The record of the fault itself has no room for its instruction. */
+static __always_inline void handling__tell_slow(const struct handling *handling, bool major)
+{
+	struct mt_counted *rec;
+
+	if (bpf_ktime_get_ns() - handling->begin_ns < settings.slow_ns)
+		return;
+	rec = record__reserve(MT_KIND_COUNTED, sizeof(*rec));
+	if (!rec)
+		return;
+	rec->hdr.flags = major ? MT_COUNTED_MAJOR : 0;
+	rec->addr = handling->addr_flags & MT_FAULT_ADDR_MASK;
+	rec->ip = handling->ip;
+	rec->weight = 0;
+	rec->pad = 0;
+	record__submit(rec);
 }
 
 /* The kernel's own rule, mm_account_fault(). */
@@ -247,6 +270,8 @@ static __always_inline void handling__end(struct handling *handling, __u64 id, _
 	bool begun = handling && handling->open &&
 		     !((handling->addr_flags ^ address) & MT_FAULT_ADDR_MASK);
 
+	if (begun && ret & VM_FAULT_MAJOR)
+		handling->read = true;
 	if (ret & VM_FAULT_RETRY) {
 		if (begun)
 			handling->retried = true;
@@ -267,8 +292,12 @@ static __always_inline void handling__end(struct handling *handling, __u64 id, _
 		ending.flt.min_flt -= !major;
 		ending.outcome =
 			(major ? MT_OUTCOME_MAJOR : 0) | outcome__of_huge(ending.addr_flags);
+		if (major && begun && !handling->read)
+			ending.outcome |= MT_OUTCOME_NOT_READ;
 	}
 	ending__tell(&ending, id);
+	if (settings.slow_ns && counted && begun)
+		handling__tell_slow(handling, major);
 }
 
 SEC("fentry/handle_mm_fault")

@@ -158,6 +158,7 @@ struct mt_timed_fault {
 #define MT_OUTCOME_HUGE_PUD (1ULL << 50)  /* mapped by an entry for 1 GiB */
 #define MT_OUTCOME_TIMED (1ULL << 51)	  /* latency is known */
 #define MT_OUTCOME_NO_ACCESS (1ULL << 52) /* the kind of access is not known */
+#define MT_OUTCOME_NOT_READ (1ULL << 53)  /* major for being retried, nothing was read */
 
 /*
  * MT_KIND_MMAP … MT_KIND_MLOCKALL: a memory system call, at its end.

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
@@ -33,15 +34,42 @@ static void assert_totals(const json_t *process, const json_t *result)
 	assert_number(process, "faults.major", major);
 }
 
+/* Does this run's probe of causes look when a fault ends, and not at the thread's next fault? */
+static bool told_at_end(const json_t *report)
+{
+	json_t *probe;
+	size_t i;
+
+	json_array_foreach(live__at(report, "probes"), i, probe)
+	{
+		if (!strcmp(live__text(probe, "fact"), "fault causes"))
+			return strstr(live__text(probe, "via"), "when it ends") != NULL;
+	}
+	return false;
+}
+
+/* Before 6.0 the kernel counts writes to shared memory that it had to retry as major. */
+static bool retries_are_major(void)
+{
+	struct utsname uts;
+
+	return !uname(&uts) && strtol(uts.release, NULL, 10) < 6;
+}
+
+/* expect: "NEXT|END", if it is another where the end of a fault tells it. */
 static json_t *check(struct live *live, const char *words, const char *expect)
 {
 	json_t *report, *process, *result;
+	char next[256];
 
 	report = live__trace_pid(live, ALL, words, &result);
 	live__assert_sound(report, 0);
 	process = live__process(report, live__number(result, "pid"));
 	assert_totals(process, result);
-	live__assert_causes(process, result, expect);
+	snprintf(next, sizeof(next), "%.*s", (int)strcspn(expect, "|"), expect);
+	if (strchr(expect, '|') && told_at_end(report))
+		snprintf(next, sizeof(next), "%s", strchr(expect, '|') + 1);
+	live__assert_causes(process, result, next);
 	return process;
 }
 
@@ -52,7 +80,7 @@ static void test_anon(void **state)
 	check(*state, "fault --pages 300 --access kernel", "anon_zero=300");
 	/* The last of them might be huge: there is no further fault to tell. */
 	check(*state, "fault --pages 500 --order stride --stride 700",
-	      "anon_zero=499 anon_merged=1");
+	      "anon_zero=499 anon_merged=1|anon_zero=500");
 	check(*state, "fault --pages 3000 --order random", "anon_zero=3000");
 	check(*state, "brksteps --steps 409600 --touch", "anon_zero=100");
 	/* The page of zeros, which all share, and then a copy of it. */
@@ -122,7 +150,11 @@ static void check_file(struct live *live, const char *options, const char *cause
 	json_t *process;
 
 	snprintf(words, sizeof(words), "filefault --dir %s --pages 64 %s", live->dir, options);
-	snprintf(expect, sizeof(expect), "%s=minor file_major=major", cause);
+	if (retries_are_major() && strstr(options, "write") && !strstr(options, "private"))
+		snprintf(expect, sizeof(expect), "%s=64|%s=64",
+			 strcmp(cause, "file_minor") ? cause : "file_merged", cause);
+	else
+		snprintf(expect, sizeof(expect), "%s=minor file_major=major", cause);
 	process = check(live, words, expect);
 	if (!strcmp(cause, "file_minor") && !strstr(options, "--stride 17"))
 		return; /* neighbours are mapped along, as many as the kernel likes */
@@ -271,8 +303,9 @@ static void test_huge(void **state)
 	check(*state, "huge --pages 8 --last --each", "huge=8 anon_zero=1");
 	check(*state, "huge --pages 8 --last --access read", "huge=8 anon_zero=1");
 	/* It is the next fault that tells: without one, or once it is gone, nobody knows. */
-	check(*state, "huge --pages 8", "huge=7 anon_merged=1");
-	check(*state, "huge --pages 8 --drop --last", "anon_merged=8 anon_zero=1");
+	check(*state, "huge --pages 8", "huge=7 anon_merged=1|huge=8");
+	check(*state, "huge --pages 8 --drop --last",
+	      "anon_merged=8 anon_zero=1|huge=8 anon_zero=1");
 }
 
 static void test_no_huge(void **state)

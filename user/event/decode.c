@@ -71,6 +71,7 @@ static void decode_timed_fault(const struct mt_record *record, unsigned int i, s
 		ev->fault.access = ACCESS_UNKNOWN;
 	ev->fault.ended = true;
 	ev->fault.major = outcome & MT_OUTCOME_MAJOR;
+	ev->fault.not_read = outcome & MT_OUTCOME_NOT_READ;
 	ev->fault.timed = outcome & MT_OUTCOME_TIMED;
 	ev->fault.latency_ns = outcome & LATENCY_MASK;
 	ev->fault.huge_bytes = outcome & MT_OUTCOME_HUGE_PUD   ? 1ULL << 30

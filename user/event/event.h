@@ -32,6 +32,7 @@ struct event_fault {
 	/* Of one that comes with its end: time_ns is that of the end, outcome is all known. */
 	bool ended;
 	bool major;
+	bool not_read; /* major for being retried: nothing was read from disk or swap */
 	bool timed;
 	uint64_t latency_ns;
 	uint64_t huge_bytes;  /* it mapped a huge page of this size; 0: it did not */

@@ -60,6 +60,16 @@ struct fault_facts fault__facts(struct mirror *mirror, const struct vma *vma,
 	return facts;
 }
 
+void facts__note_retries(struct fault_facts *facts, const struct event_fault *fault)
+{
+	/* Where the probe saw the end it says it; but a read that was retried has waited for the
+	 * disk. */
+	if (fault->ended && fault->access != ACCESS_UNKNOWN)
+		facts->not_read = fault->not_read && facts->write;
+	else
+		facts->read_unsure = facts->write || fault->access == ACCESS_UNKNOWN;
+}
+
 void facts__set_vma(struct fault_facts *facts, struct mirror *mirror, const struct vma *vma,
 		    uint64_t addr)
 {
@@ -93,13 +103,15 @@ static enum fault_cause cause__of_empty(const struct fault_facts *facts, bool ma
 		return facts->huge == HUGE_OPEN ? CAUSE_ANON_MERGED : CAUSE_ANON_ZERO;
 	case BACKING_SHMEM:
 		if (major)
-			return CAUSE_SWAP_IN;
+			return facts->read_unsure ? CAUSE_SHMEM_MERGED : CAUSE_SWAP_IN;
 		return facts->huge == HUGE_OPEN ? CAUSE_SHMEM_MERGED : CAUSE_SHMEM;
 	default:
 		break;
 	}
 	if (major)
-		return CAUSE_FILE_MAJOR;
+		return facts->read_unsure && facts->backing == BACKING_SHARED_FILE
+			       ? CAUSE_FILE_MERGED
+			       : CAUSE_FILE_MAJOR;
 	if (facts->write && facts->backing == BACKING_PRIVATE_FILE)
 		return CAUSE_COW;
 	return facts->huge == HUGE_OPEN ? CAUSE_FILE_MERGED : CAUSE_FILE_MINOR;
@@ -116,16 +128,18 @@ static enum fault_cause cause__of_mapping(const struct fault_facts *facts, bool 
 	case BACKING_ANON:
 		return major ? CAUSE_SWAP_IN : CAUSE_ANON_MERGED;
 	case BACKING_SHMEM:
-		return major ? CAUSE_SWAP_IN : CAUSE_SHMEM_MERGED;
+		return major && !facts->read_unsure ? CAUSE_SWAP_IN : CAUSE_SHMEM_MERGED;
 	case BACKING_PRIVATE_FILE: /* its own pages may come from swap */
 		return CAUSE_FILE_MERGED;
 	default:
-		return major ? CAUSE_FILE_MAJOR : CAUSE_FILE_MERGED;
+		return major && !facts->read_unsure ? CAUSE_FILE_MAJOR : CAUSE_FILE_MERGED;
 	}
 }
 
 enum fault_cause fault__cause(const struct fault_facts *facts, bool major)
 {
+	if (facts->not_read && facts->backing != BACKING_PRIVATE_FILE)
+		major = false;
 	if (facts->grew)
 		return CAUSE_STACK_GROWTH;
 	switch (facts->entry) {

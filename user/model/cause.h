@@ -32,11 +32,19 @@ struct fault_facts {
 	bool write;
 	bool protection; /* the page was there, and the access not allowed */
 	bool grew;	 /* below the stack, which has grown for it */
+	/*
+	 * That the kernel counts it as major does not mean that it was read from disk or swap:
+	 * before 6.0 a write to shared memory may have waited for others' writing, and counts so.
+	 */
+	bool not_read;
+	bool read_unsure;
 };
 
 /* The facts of a fault in vma (NULL: not known), before its end. */
 struct fault_facts fault__facts(struct mirror *mirror, const struct vma *vma,
 				const struct event_fault *fault);
+/* Retries of writes to shared memory are among the kernel's major faults (before 6.0). */
+void facts__note_retries(struct fault_facts *facts, const struct event_fault *fault);
 /* The mapping was not known then, and is now. */
 void facts__set_vma(struct fault_facts *facts, struct mirror *mirror, const struct vma *vma,
 		    uint64_t addr);

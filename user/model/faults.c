@@ -129,12 +129,13 @@ void faults__take_counted(struct thread *thread, const struct event *ev)
 		return;
 	if (fault->open && ev->counted.major)
 		fault->major = true;
+	if (!fault->ip)
+		fault->ip = ev->counted.ip;
 	if (fault->timed || !fault->begin_ns || ev->time_ns < fault->begin_ns)
 		return;
 	fault->timed = true;
 	fault->latency_ns = ev->time_ns - fault->begin_ns;
 	fault->weight = ev->counted.weight;
-	fault->ip = ev->counted.ip;
 }
 
 void faults__take_huge(struct process *proc, struct thread *thread, const struct mt_huge *huge)
@@ -385,6 +386,8 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 		return err;
 	vma = faults__vma(proc, fault->addr, &grew);
 	facts = fault__facts(&proc->mirror, vma, fault);
+	if (proc->retries_are_major)
+		facts__note_retries(&facts, fault);
 	facts.grew = grew;
 	place = vma ? place__of_vma(proc, vma) : place__other(proc);
 	if (!place)

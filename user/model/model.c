@@ -94,6 +94,7 @@ static struct process *model__begin(struct model *model, uint32_t pid)
 	if (!proc)
 		return NULL;
 	proc->forgets = model->forgets_ended;
+	proc->retries_are_major = model->session.retries_are_major;
 	proc->faults.latency.slow_ns = model->slow_ns;
 	proc->faults.latency.each_ns = model->each_ns;
 	slot = usage__push(&model->usage, &model->current);

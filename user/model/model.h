@@ -15,6 +15,7 @@
 
 struct model_session {
 	bool known;
+	bool retries_are_major; /* see struct process */
 	struct mt_session record;
 	uint64_t start_ns;
 	uint64_t end_ns; /* of END, or of the last event */

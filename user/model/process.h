@@ -247,6 +247,7 @@ struct process {
 	bool wants_snapshot;
 	/* There will be no report: what is for that alone, and grows, is not kept. */
 	bool forgets;
+	bool retries_are_major; /* by the kernel's count, see struct fault_facts */
 
 	struct mirror mirror;
 	struct mirror previous; /* before the last snapshot: whose mapping was it? */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a run says of itself: when it began and ended, by which probes it sees, what was lost. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
@@ -14,6 +15,7 @@ int session__take_begin(struct model *model, const struct event *ev)
 		return 0;
 	model->session.known = true;
 	model->session.record = *ev->session;
+	model->session.retries_are_major = strtoul(ev->session->kernel, NULL, 10) < 6;
 	model->session.start_ns = ev->time_ns;
 	model->session.last_tick_ns = ev->time_ns;
 	return 0;
