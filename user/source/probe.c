@@ -254,12 +254,17 @@ void probe_kernel__close(struct probe_kernel *kernel)
 	btf__free(kernel->btf);
 }
 
-/* The programs on it run under SRCU, not with preemption off: since 7.0. */
+/*
+ * The programs on it run under SRCU, not with preemption off: since 7.0. Another lock of that name
+ * was there up to 6.12, before SRCU had its struct srcu_ctr (6.15).
+ */
 static bool tracepoints__preemptible(const struct probe_kernel *kernel)
 {
-	return btf__find_by_name_kind(kernel->btf, "tracepoint_srcu_srcu_data", BTF_KIND_VAR) >=
-		       0 ||
-	       btf__find_by_name_kind(kernel->btf, "trace_call_bpf_faultable", BTF_KIND_FUNC) >= 0;
+	const struct btf *btf = kernel->btf;
+
+	return btf__find_by_name_kind(btf, "trace_call_bpf_faultable", BTF_KIND_FUNC) >= 0 ||
+	       (btf__find_by_name_kind(btf, "tracepoint_srcu_srcu_data", BTF_KIND_VAR) >= 0 &&
+		btf__find_by_name_kind(btf, "srcu_ctr", BTF_KIND_STRUCT) >= 0);
 }
 
 static bool tp_btf__offered(const struct probe *probe, const struct probe_kernel *kernel,
