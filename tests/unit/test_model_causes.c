@@ -404,6 +404,43 @@ static void test_timed(void **state)
 	assert_int_equal(feed__proc(feed)->check.not_counted, 0);
 }
 
+/* 5.10 counts a write to shared memory as major for being retried: was anything read? */
+static void test_retries(void **state)
+{
+	static const struct {
+		uint64_t addr, flags, outcome;
+		enum fault_cause at_next, at_end;
+	} rows[] = {
+		{SHMEM, WRITE, MT_OUTCOME_NOT_READ, CAUSE_SHMEM_MERGED, CAUSE_SHMEM},
+		{SHMEM, WRITE, 0, CAUSE_SHMEM_MERGED, CAUSE_SWAP_IN},
+		{SHMEM, READ, 0, CAUSE_SWAP_IN, CAUSE_SWAP_IN},
+		{SHARED, WRITE, MT_OUTCOME_NOT_READ, CAUSE_FILE_MERGED, CAUSE_FILE_MINOR},
+		{SHARED, WRITE, 0, CAUSE_FILE_MERGED, CAUSE_FILE_MAJOR},
+		/* It waited for what another had begun to read. */
+		{SHARED, READ, MT_OUTCOME_NOT_READ, CAUSE_FILE_MAJOR, CAUSE_FILE_MAJOR},
+		{DATA, WRITE, MT_OUTCOME_NOT_READ, CAUSE_FILE_MAJOR, CAUSE_FILE_MAJOR},
+	};
+	uint64_t at_next[NR_CAUSES] = {0}, at_end[NR_CAUSES] = {0};
+	struct feed *feed = program(state);
+	struct mt_flt flt = FLT(0, 0);
+
+	feed__proc(feed)->retries_are_major = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++, flt.maj_flt++) {
+		fault_at(feed, rows[i].addr, rows[i].flags, MT_ENTRY_NONE, flt);
+		at_next[rows[i].at_next]++;
+	}
+	settle(feed, flt);
+	assert_memory_equal(faults_of(feed)->by_cause, at_next, sizeof(at_next));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++, flt.maj_flt++) {
+		timed(feed, rows[i].addr, rows[i].flags, MT_ENTRY_NONE, flt,
+		      MT_OUTCOME_MAJOR | rows[i].outcome);
+		at_end[rows[i].at_end]++;
+	}
+	settle(feed, flt);
+	for (int i = 0; i < NR_CAUSES; i++)
+		assert_int_equal(faults_of(feed)->by_cause[i], at_next[i] + at_end[i]);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, feed__setup, feed__teardown)
 
 int main(void)
@@ -419,6 +456,7 @@ int main(void)
 		TEST(test_each_slow),
 		TEST(test_many_slow),
 		TEST(test_timed),
+		TEST(test_retries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
