@@ -540,6 +540,7 @@ static void test_causes(void **state)
 	process = &pair__compare(&pair)->processes[0];
 	assert_values(process, DIFF_BY_CAUSE, 40, 60);
 	set(&pair.b->probes[0].via, "mappings");
+	diff__free(pair.diff);
 	process = &pair__compare(&pair)->processes[0];
 	assert_values(process, DIFF_BY_CAUSE, DIFF_UNKNOWN, DIFF_UNKNOWN);
 	assert_values(&pair.diff->all, DIFF_BY_CAUSE, DIFF_UNKNOWN, DIFF_UNKNOWN);
