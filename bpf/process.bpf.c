@@ -177,24 +177,34 @@ static __always_inline void exec__send_list(struct mm_struct *mm, __u64 time_ns)
 	}
 }
 
+/* Likewise. Returns whether the first mapping is still to come. */
+__attribute__((noinline)) int leaf__send(__u64 leaf, __u64 leaf_max, __u64 time_ns, __u32 first)
+{
+	__u64 vma, max;
+
+	for (__u32 i = 0; i < MAPLE_SLOTS; i++) {
+		vma = maple__slot(leaf, i, leaf_max, &max);
+		if (vma) {
+			mapping__send_at(vma, time_ns, first);
+			first = false;
+		}
+		if (max == leaf_max)
+			break;
+	}
+	return first;
+}
+
 /* A new program's mappings fill at most the nodes that one node holds. */
 static __always_inline void exec__send_tree(struct mm_struct *mm, __u64 time_ns)
 {
 	__u64 root = (__u64)BPF_CORE_READ((struct mm_struct___maple *)mm, mm_mt.ma_root);
-	__u64 leaf = root, leaf_max = ~0ULL, vma, max;
-	bool first = true;
+	__u64 leaf = root, leaf_max = ~0ULL;
+	__u32 first = true;
 
 	for (__u32 i = 0; i < MAPLE_SLOTS; i++) {
 		if (MAPLE_TYPE(root) != MAPLE_LEAF_64)
 			leaf = maple__slot(root, i, ~0ULL, &leaf_max);
-		for (__u32 j = 0; j < MAPLE_SLOTS; j++) {
-			vma = maple__slot(leaf, j, leaf_max, &max);
-			if (vma)
-				mapping__send_at(vma, time_ns, first);
-			first &= !vma;
-			if (max == leaf_max)
-				break;
-		}
+		first = leaf__send(leaf, leaf_max, time_ns, first);
 		if (leaf_max == ~0ULL)
 			break;
 	}
