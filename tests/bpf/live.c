@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -402,6 +403,13 @@ size_t live__count_lines(const char *text)
 	for (; *text; text++)
 		nr += *text == '\n';
 	return nr;
+}
+
+bool live__retries_are_major(void)
+{
+	struct utsname uts;
+
+	return !uname(&uts) && strtol(uts.release, NULL, 10) < 6;
 }
 
 void live__needs_guest(void)

@@ -138,6 +138,8 @@ void live__assert_causes(const json_t *process, const json_t *result, const char
 /* Skips the test, and says so, unless it runs in a guest of scripts/vm/run, where all may be tried.
  */
 void live__needs_guest(void);
+/* Before 6.0 the kernel counts writes to shared memory that it had to retry as major. */
+bool live__retries_are_major(void);
 
 /* Nothing lost, and the closing check of each process (pid 0) or of this one holds exactly. */
 void live__assert_sound(const json_t *report, int64_t pid);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
@@ -46,14 +45,6 @@ static bool told_at_end(const json_t *report)
 			return strstr(live__text(probe, "via"), "when it ends") != NULL;
 	}
 	return false;
-}
-
-/* Before 6.0 the kernel counts writes to shared memory that it had to retry as major. */
-static bool retries_are_major(void)
-{
-	struct utsname uts;
-
-	return !uname(&uts) && strtol(uts.release, NULL, 10) < 6;
 }
 
 /* expect: "NEXT|END", if it is another where the end of a fault tells it. */
@@ -150,7 +141,7 @@ static void check_file(struct live *live, const char *options, const char *cause
 	json_t *process;
 
 	snprintf(words, sizeof(words), "filefault --dir %s --pages 64 %s", live->dir, options);
-	if (retries_are_major() && strstr(options, "write") && !strstr(options, "private"))
+	if (live__retries_are_major() && strstr(options, "write") && !strstr(options, "private"))
 		snprintf(expect, sizeof(expect), "%s=64|%s=64",
 			 strcmp(cause, "file_minor") ? cause : "file_merged", cause);
 	else
