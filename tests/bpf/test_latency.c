@@ -118,7 +118,8 @@ static void test_slow(void **state)
 	assert_slow_rows(live__at(process, "faults.slow"), result, report);
 	latency = live__at(process, "faults.latency_ns");
 	assert_quantiles(latency, DELAY_US * NS_PER_US, live__number(result, "longest_ns"));
-	assert_sampled(latency, NR_SLOW, live__number(report, "host.cpus"));
+	/* Slow ones are all timed, and stand for themselves. */
+	assert_number(latency, "count", NR_SLOW);
 	assert_in_range(live__number(latency, "total"), NR_SLOW * DELAY_US * NS_PER_US,
 			NR_SLOW * live__number(result, "longest_ns"));
 	/* All of one cause, in one region. */
