@@ -12,14 +12,13 @@
 #define ALL "-n 100000"
 
 /*
- * The names of the ways that are offered, from the chosen one on: one that is offered above it is
- * passed over for what it loses (fentry on 7.x, whose programs are skipped when they are
- * preempted).
+ * The names of the ways that are offered; exact: from the chosen one on. One that is offered above
+ * it is passed over for what it loses (fentry on 7.x, whose programs are skipped when preempted).
  */
-static size_t offered_ways(struct live *live, const char *names[], size_t max)
+static size_t list_ways(struct live *live, bool exact, const char *names[], size_t max)
 {
 	char path[128], options[256];
-	bool exact = false;
+	bool passed_over = exact;
 	json_t *doctor, *row;
 	size_t i, nr = 0;
 
@@ -32,14 +31,19 @@ static size_t offered_ways(struct live *live, const char *names[], size_t max)
 		if (strcmp(live__text(row, "fact"), "page faults") ||
 		    !json_is_true(live__at(row, "offered")))
 			continue;
-		exact |= json_is_true(live__at(row, "chosen"));
-		if (!exact)
+		passed_over &= !json_is_true(live__at(row, "chosen"));
+		if (passed_over)
 			continue;
 		assert_true(nr < max);
 		names[nr++] = json_string_value(json_array_get(live__at(row, "probes"), 0));
 	}
 	assert_true(nr > 0);
 	return nr;
+}
+
+static size_t offered_ways(struct live *live, const char *names[], size_t max)
+{
+	return list_ways(live, true, names, max);
 }
 
 static bool reads_page_tables(const json_t *report)
@@ -161,7 +165,7 @@ static void test_unavailable(void **state)
 {
 	static const char *const all[] = {"fentry", "tracepoint", "kprobe", "perf"};
 	const char *ways[8];
-	size_t nr = offered_ways(*state, ways, 8), i, j;
+	size_t nr = list_ways(*state, false, ways, 8), i, j;
 	struct live_process *memtrace;
 	char options[64];
 
