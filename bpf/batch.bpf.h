@@ -43,6 +43,27 @@ static __always_inline void batch__count_lost(struct mt_batch *batch, __u32 nr)
 	__sync_fetch_and_add(&batch->rec.lost, nr);
 }
 
+/* A fault has been counted: its end, with what the record of its beginning has no room for. */
+static __always_inline void counted__send(__u64 addr, __u64 ip, __u32 weight, __u16 flags)
+{
+	struct mt_counted *rec = record__reserve(MT_KIND_COUNTED, sizeof(*rec));
+
+	if (!rec)
+		return;
+	rec->hdr.flags = flags;
+	rec->addr = addr;
+	rec->ip = ip;
+	rec->weight = weight;
+	rec->pad = 0;
+	record__submit(rec);
+}
+
+/* Are the faults that wait, or the last that did, of this thread? */
+static __always_inline bool batch__is_of(const struct mt_batch *batch, __u64 id)
+{
+	return batch->rec.hdr.tid == (__u32)id && batch->rec.hdr.tgid == id >> 32;
+}
+
 /* kind: MT_KIND_FAULTS, or MT_KIND_TIMED_FAULTS. */
 static __always_inline void batch__send(struct mt_batch *batch, const __u16 kind)
 {

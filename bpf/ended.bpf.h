@@ -87,7 +87,7 @@ static __always_inline void ending__gather(const struct ending *ending, struct m
 {
 	__u32 nr;
 
-	if (batch->rec.nr && (batch->rec.hdr.tid != (__u32)id || batch->rec.hdr.tgid != id >> 32))
+	if (batch->rec.nr && !batch__is_of(batch, id))
 		batch__send(batch, MT_KIND_TIMED_FAULTS);
 	batch->rec.hdr.tgid = id >> 32;
 	batch->rec.hdr.tid = (__u32)id;
@@ -236,19 +236,9 @@ static __always_inline __u64 outcome__of_huge(__u64 addr_flags)
 /* The record of the fault itself has no room for its instruction. */
 static __always_inline void handling__tell_slow(const struct handling *handling, bool major)
 {
-	struct mt_counted *rec;
-
-	if (bpf_ktime_get_ns() - handling->begin_ns < settings.slow_ns)
-		return;
-	rec = record__reserve(MT_KIND_COUNTED, sizeof(*rec));
-	if (!rec)
-		return;
-	rec->hdr.flags = major ? MT_COUNTED_MAJOR : 0;
-	rec->addr = handling->addr_flags & MT_FAULT_ADDR_MASK;
-	rec->ip = handling->ip;
-	rec->weight = 0;
-	rec->pad = 0;
-	record__submit(rec);
+	if (bpf_ktime_get_ns() - handling->begin_ns >= settings.slow_ns)
+		counted__send(handling->addr_flags & MT_FAULT_ADDR_MASK, handling->ip, 0,
+			      major ? MT_COUNTED_MAJOR : 0);
 }
 
 /* The kernel's own rule, mm_account_fault(). */

@@ -35,7 +35,7 @@ static __always_inline void batch__settle_no_table(struct mt_batch *batch, __u64
 
 static __always_inline void batch__begin(struct mt_batch *batch, __u64 id)
 {
-	bool moved = batch->rec.hdr.tid != (__u32)id || batch->rec.hdr.tgid != id >> 32;
+	bool moved = !batch__is_of(batch, id);
 
 	if (moved && batch->rec.nr)
 		batch__send(batch, MT_KIND_FAULTS);
@@ -82,15 +82,13 @@ static __always_inline int fault__add(__u64 addr, __u64 flags)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	struct mt_batch *batch;
-	__u32 cpu;
 
 	if (!tgid__traced(id >> 32))
 		return 0;
 	/* Not an address of user space: never resolved, never counted by the kernel. */
 	if (addr & ~MT_FAULT_ADDR_MASK)
 		return 0;
-	cpu = bpf_get_smp_processor_id();
-	batch = bpf_map_lookup_elem(&batches, &cpu);
+	batch = batch__of_cpu();
 	if (!batch || batch->busy)
 		return 0;
 	WRITE_ONCE(batch->busy, 1);
@@ -135,8 +133,7 @@ static __always_inline bool fault__was_quick(const struct mt_batch *batch, __u64
 /* What a minor fault weighs: by its turn, or nothing if it is to be sent for being slow. */
 static __always_inline bool minor__weigh(__u64 addr, __u32 *weight)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct mt_batch *batch = bpf_map_lookup_elem(&batches, &cpu);
+	struct mt_batch *batch = batch__of_cpu();
 
 	if (!batch)
 		return false;
@@ -152,21 +149,12 @@ static __always_inline bool minor__weigh(__u64 addr, __u32 *weight)
 static __always_inline int fault__counted(struct bpf_perf_event_data *ctx, __u16 flags)
 {
 	__u32 weight = ctx->sample_period;
-	struct mt_counted *rec;
 
 	if (!tgid__traced(bpf_get_current_pid_tgid() >> 32))
 		return 0;
 	if (settings.slow_ns && !(flags & MT_COUNTED_MAJOR) && !minor__weigh(ctx->addr, &weight))
 		return 0;
-	rec = record__reserve(MT_KIND_COUNTED, sizeof(*rec));
-	if (!rec)
-		return 0;
-	rec->hdr.flags = flags;
-	rec->addr = ctx->addr;
-	rec->ip = PT_REGS_IP(&ctx->regs);
-	rec->weight = weight;
-	rec->pad = 0;
-	record__submit(rec);
+	counted__send(ctx->addr, PT_REGS_IP(&ctx->regs), weight, flags);
 	return 0;
 }
 
