@@ -37,12 +37,7 @@ static int write_diff(const struct diff *diff, const struct options *opt, struct
 		err = render_json__diff(diff, &render, out.stream);
 	else
 		err = render_text__diff(diff, &render, out.stream);
-	if (err)
-		err = output__failed(opt->output, err, error);
-	else
-		err = output__commit(&out, error);
-	output__abandon(&out);
-	return err;
+	return output__close(&out, err, error);
 }
 
 static int compare(struct report *const reports[], const struct options *opt, struct error *error)

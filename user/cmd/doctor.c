@@ -177,12 +177,7 @@ static int doctor__write(const struct doctor *doctor, const struct options *opt,
 		err = render_json__doctor(doctor, out.stream);
 	else
 		err = render_text__doctor(doctor, &render, out.stream);
-	if (err)
-		err = output__failed(opt->output, err, error);
-	else
-		err = output__commit(&out, error);
-	output__abandon(&out);
-	return err;
+	return output__close(&out, err, error);
 }
 
 int doctor__run(const struct options *opt)

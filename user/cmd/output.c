@@ -187,3 +187,10 @@ void output__abandon(struct output *out)
 	free(out->temporary);
 	out->temporary = NULL;
 }
+
+int output__close(struct output *out, int err, struct error *error)
+{
+	err = err ? output__failed(out->path, err, error) : output__commit(out, error);
+	output__abandon(out);
+	return err;
+}

@@ -31,6 +31,9 @@ int output__commit(struct output *out, struct error *error);
 /* Says that path (NULL: standard output) could not be written; returns err. */
 int output__failed(const char *path, int err, struct error *error);
 
+/* All has been written, with err as the result: commit, or say that it failed; then abandon. */
+int output__close(struct output *out, int err, struct error *error);
+
 /* Close, and leave nothing of a file that was to be whole. Harmless after commit. */
 void output__abandon(struct output *out);
 
