@@ -42,8 +42,17 @@ static bool has_room_for_huge(struct mirror *mirror, uint64_t addr)
 	return false;
 }
 
+static void facts__note_retries(struct fault_facts *facts, const struct event_fault *fault)
+{
+	/* A probe that saw the end says it; but a read that was retried has waited for the disk. */
+	if (fault->ended && fault->access != ACCESS_UNKNOWN)
+		facts->not_read = fault->not_read && facts->write;
+	else
+		facts->read_unsure = facts->write || fault->access == ACCESS_UNKNOWN;
+}
+
 struct fault_facts fault__facts(struct mirror *mirror, const struct vma *vma,
-				const struct event_fault *fault)
+				const struct event_fault *fault, bool retries_are_major)
 {
 	struct fault_facts facts = {
 		.entry = fault->entry,
@@ -57,17 +66,9 @@ struct fault_facts fault__facts(struct mirror *mirror, const struct vma *vma,
 	else if (fault->entry == MT_ENTRY_NO_TABLE &&
 		 (!vma || has_room_for_huge(mirror, fault->addr)))
 		facts.huge = HUGE_OPEN;
+	if (retries_are_major)
+		facts__note_retries(&facts, fault);
 	return facts;
-}
-
-void facts__note_retries(struct fault_facts *facts, const struct event_fault *fault)
-{
-	/* Where the probe saw the end it says it; but a read that was retried has waited for the
-	 * disk. */
-	if (fault->ended && fault->access != ACCESS_UNKNOWN)
-		facts->not_read = fault->not_read && facts->write;
-	else
-		facts->read_unsure = facts->write || fault->access == ACCESS_UNKNOWN;
 }
 
 void facts__set_vma(struct fault_facts *facts, struct mirror *mirror, const struct vma *vma,

@@ -40,11 +40,12 @@ struct fault_facts {
 	bool read_unsure;
 };
 
-/* The facts of a fault in vma (NULL: not known), before its end. */
+/*
+ * The facts of a fault in vma (NULL: not known), before its end. retries_are_major: those of writes
+ * to shared memory are among the kernel's major faults (before 6.0).
+ */
 struct fault_facts fault__facts(struct mirror *mirror, const struct vma *vma,
-				const struct event_fault *fault);
-/* Retries of writes to shared memory are among the kernel's major faults (before 6.0). */
-void facts__note_retries(struct fault_facts *facts, const struct event_fault *fault);
+				const struct event_fault *fault, bool retries_are_major);
 /* The mapping was not known then, and is now. */
 void facts__set_vma(struct fault_facts *facts, struct mirror *mirror, const struct vma *vma,
 		    uint64_t addr);

@@ -385,9 +385,7 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 	if (err)
 		return err;
 	vma = faults__vma(proc, fault->addr, &grew);
-	facts = fault__facts(&proc->mirror, vma, fault);
-	if (proc->retries_are_major)
-		facts__note_retries(&facts, fault);
+	facts = fault__facts(&proc->mirror, vma, fault, proc->retries_are_major);
 	facts.grew = grew;
 	place = vma ? place__of_vma(proc, vma) : place__other(proc);
 	if (!place)
