@@ -261,11 +261,19 @@ static const struct bomb {
 	{"hits", bomb_hits, true},
 };
 
-/* A step is a dozen ns, or a few dozen where memory is slow; this is not a benchmark. */
+/*
+ * A step is a dozen ns, or a few dozen where memory is slow, and each 4 KiB that are allocated are
+ * faulted in, with a sanitizer's shadow; this is not a benchmark.
+ */
 #define RECORD_NS 5000
 #define STEP_NS 300
+#define BYTE_NS 1
 
-static void check_bomb(struct feed *feed, const struct bomb *bomb)
+/* Where the machine had others to serve, another try may be quicker: none makes squares linear. */
+#define TRIES 3
+
+/* Whether the bomb took no more CPU time than its records, steps and bytes may. */
+static bool check_bomb(struct feed *feed, const struct bomb *bomb, bool is_last_try)
 {
 	uint64_t before_bytes = allocated_bytes(), before_ns;
 	struct model *model = feed->model;
@@ -291,10 +299,14 @@ static void check_bomb(struct feed *feed, const struct bomb *bomb)
 	if (most_bytes > before_bytes + 2 * LIMIT_BYTES)
 		fail_msg("%s: %llu MiB", bomb->name,
 			 (unsigned long long)(most_bytes - before_bytes) / MIB);
-	if (taken_ns > i * RECORD_NS + model->usage.steps * STEP_NS)
-		fail_msg("%s: %u records and %llu steps took %llu ms", bomb->name, i,
+	if (taken_ns <= i * RECORD_NS + model->usage.steps * STEP_NS + model->usage.bytes * BYTE_NS)
+		return true;
+	if (is_last_try)
+		fail_msg("%s: %u records, %llu steps and %llu bytes took %llu ms", bomb->name, i,
 			 (unsigned long long)model->usage.steps,
+			 (unsigned long long)model->usage.bytes,
 			 (unsigned long long)(taken_ns / NSEC_PER_MSEC));
+	return false;
 }
 
 static void check_report(struct feed *feed, const struct bomb *bomb)
@@ -311,12 +323,16 @@ static void test_bombs(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(bombs) / sizeof(bombs[0]); i++) {
-		struct feed *feed;
+		bool is_in_time = false;
 
-		feed__setup((void **)&feed);
-		check_bomb(feed, &bombs[i]);
-		check_report(feed, &bombs[i]);
-		feed__teardown((void **)&feed);
+		for (int try = 1; try <= TRIES && !is_in_time; try++) {
+			struct feed *feed;
+
+			feed__setup((void **)&feed);
+			is_in_time = check_bomb(feed, &bombs[i], try == TRIES);
+			check_report(feed, &bombs[i]);
+			feed__teardown((void **)&feed);
+		}
 	}
 }
 
