@@ -262,12 +262,18 @@ static const struct bomb {
 };
 
 /*
- * A step is a dozen ns, or a few dozen where memory is slow, and each 4 KiB that are allocated are
- * faulted in, with a sanitizer's shadow; this is not a benchmark.
+ * A step is a dozen ns, or a few dozen where memory is slow, and what is allocated is faulted in;
+ * this is not a benchmark: squares are what it finds, which take a thousand times as long. A
+ * sanitizer's allocator walks the stack at each call.
  */
-#define RECORD_NS 5000
-#define STEP_NS 300
-#define BYTE_NS 1
+#ifdef __SANITIZE_ADDRESS__
+#define SLOWNESS 4
+#else
+#define SLOWNESS 1
+#endif
+#define RECORD_NS (5000 * SLOWNESS)
+#define STEP_NS (300 * SLOWNESS)
+#define BYTE_NS SLOWNESS
 
 /* Where the machine had others to serve, another try may be quicker: none makes squares linear. */
 #define TRIES 3
