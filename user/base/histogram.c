@@ -81,15 +81,17 @@ uint64_t histogram__quantile(const struct histogram *histogram, double share)
 	return histogram->max;
 }
 
+/* The first slot of the values from 2^bit on. */
+static unsigned int slot__of_bit(unsigned int bit)
+{
+	return bit >= HISTOGRAM_TOP_BITS ? HISTOGRAM_SLOTS : slot__of(1ULL << bit);
+}
+
 uint64_t histogram__log2(const struct histogram *histogram, unsigned int bit)
 {
 	uint64_t count = 0;
 
-	for (unsigned int i = 0; i < HISTOGRAM_SLOTS; i++) {
-		uint64_t last = slot__last(i);
-
-		if ((last ? 63 - (unsigned int)__builtin_clzll(last) : 0) == bit)
-			count += slot__count(histogram, i);
-	}
+	for (unsigned int i = bit ? slot__of_bit(bit) : 0; i < slot__of_bit(bit + 1); i++)
+		count += slot__count(histogram, i);
 	return count;
 }

@@ -117,17 +117,35 @@ const struct share *slice__most(const struct slice *slice)
 	return most;
 }
 
-static void slice__clear_range(struct slice *slice, uint64_t start, uint64_t end)
+/* The slice's pages first … last - 1 are those of the range, which has some. */
+static void slice__range(const struct slice *slice, uint64_t start, uint64_t end,
+			 unsigned int *first, unsigned int *last)
 {
 	uint64_t base = slice->index << SLICE_SHIFT;
-	uint64_t addr = start > base ? start : base;
 
-	if (start <= base && end >= base + SLICE_BYTES) {
-		memset(slice->touched, 0, sizeof(slice->touched));
-		return;
-	}
-	for (; addr < end && addr < base + SLICE_BYTES; addr += 1 << PAGE_SHIFT)
-		slice->touched[page__of(addr) / 64] &= ~(1ULL << page__of(addr) % 64);
+	*first = start > base ? page__of(start) : 0;
+	*last = end - base < SLICE_BYTES ? page__of(end - 1) + 1 : SLICE_PAGES;
+}
+
+/* The bits of one word of touched that are first … last - 1 of all. */
+static uint64_t word__mask(unsigned int word, unsigned int first, unsigned int last)
+{
+	uint64_t mask = ~0ULL;
+
+	if (first > word * 64)
+		mask &= ~0ULL << first % 64;
+	if (last < (word + 1) * 64)
+		mask &= ~(~0ULL << last % 64);
+	return mask;
+}
+
+static void slice__clear_range(struct slice *slice, uint64_t start, uint64_t end)
+{
+	unsigned int first, last;
+
+	slice__range(slice, start, end, &first, &last);
+	for (unsigned int word = first / 64; word * 64 < last; word++)
+		slice->touched[word] &= ~word__mask(word, first, last);
 }
 
 void pages__clear_range(struct pages *pages, uint64_t start, uint64_t end)
@@ -164,14 +182,11 @@ unsigned int slice__touched(const struct slice *slice)
 
 unsigned int slice__touched_in(const struct slice *slice, uint64_t start, uint64_t end)
 {
-	uint64_t base = slice->index << SLICE_SHIFT;
-	uint64_t addr = start > base ? start : base;
-	unsigned int nr = 0;
+	unsigned int nr = 0, first, last;
 
-	if (start <= base && end - base >= SLICE_BYTES)
-		return slice__touched(slice);
-	for (; addr < end && addr - base < SLICE_BYTES; addr += 1 << PAGE_SHIFT)
-		nr += slice->touched[page__of(addr) / 64] >> page__of(addr) % 64 & 1;
+	slice__range(slice, start, end, &first, &last);
+	for (unsigned int word = first / 64; word * 64 < last; word++)
+		nr += __builtin_popcountll(slice->touched[word] & word__mask(word, first, last));
 	return nr;
 }
 

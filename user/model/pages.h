@@ -27,7 +27,8 @@ struct share {
 #define SLICE_SHARES 4
 
 struct slice {
-	uint64_t index; /* address >> SLICE_SHIFT */
+	UT_hash_handle hh; /* beside what is searched for */
+	uint64_t index;	   /* address >> SLICE_SHIFT */
 	uint64_t faults;
 	uint64_t touched[SLICE_PAGES / 64]; /* a bit a page */
 	/*
@@ -36,7 +37,6 @@ struct slice {
 	 */
 	struct share shares[SLICE_SHARES];
 	uint64_t error;
-	UT_hash_handle hh;
 };
 
 struct pages {
