@@ -182,6 +182,9 @@ __attribute__((noinline)) int leaf__send(__u64 leaf, __u64 leaf_max, __u64 time_
 {
 	__u64 vma, max;
 
+	/* Looked at by itself: who calls it does not tell that there are such trees. */
+	if (!has_vma_tree())
+		return first;
 	for (__u32 i = 0; i < MAPLE_SLOTS; i++) {
 		vma = maple__slot(leaf, i, leaf_max, &max);
 		if (vma) {
