@@ -274,6 +274,14 @@ static json_t *trace_with_limit(struct live *live, const char *limit)
 	return report;
 }
 
+static void check_limit(struct live *live, const char *limit, const char *expected)
+{
+	const char *via = latency_probe(trace_with_limit(live, limit));
+
+	if (!strstr(via, expected))
+		fail_msg("ulimit %s: \"%s\" has no \"%s\"", limit, via, expected);
+}
+
 /* An event for each thread takes files: more than a process begins with, or may have at all. */
 static void test_few_files(void **state)
 {
@@ -286,8 +294,8 @@ static void test_few_files(void **state)
 		print_message("skip: this kernel offers no tracepoints of page faults\n");
 		skip();
 	}
-	assert_non_null(strstr(latency_probe(trace_with_limit(*state, "-Sn 128")), "one of 17"));
-	assert_non_null(strstr(latency_probe(trace_with_limit(*state, "-n 128")), "all CPUs"));
+	check_limit(*state, "-Sn 128", "one of 17");
+	check_limit(*state, "-n 128", "all CPUs");
 }
 
 int main(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What was chosen of the table of probes, attached. */
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,16 +100,30 @@ static int links__add_perf_event(struct probe_links *links, struct bpf_program *
 /* What is opened while it runs: files of /proc, and of the output. */
 #define SPARE_FILES 16
 
+/* How many files are open: libbpf leaves gaps, so that the lowest free one does not tell. */
+static int files__count(rlim_t *nr)
+{
+	DIR *files __closedir = opendir("/proc/self/fd");
+
+	if (!files)
+		return -errno;
+	while (readdir(files))
+		++*nr;
+	return 0;
+}
+
 /* Raise the limit of open files for so many perf events. -EMFILE: it may not be that high. */
 static int files__make_room(size_t nr_events)
 {
-	int lowest __closefd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct rlimit limit;
-	rlim_t needed;
+	rlim_t needed = 0;
+	int err = files__count(&needed);
 
-	if (lowest < 0 || getrlimit(RLIMIT_NOFILE, &limit))
+	if (err)
+		return err;
+	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return -errno;
-	needed = (rlim_t)lowest + nr_events * FILES_PER_EVENT + SPARE_FILES;
+	needed += nr_events * FILES_PER_EVENT + SPARE_FILES;
 	if (needed <= limit.rlim_cur)
 		return 0;
 	if (needed > limit.rlim_max)
