@@ -33,7 +33,7 @@ static const char *const call_functions[PROBE_MAX_FUNCTIONS + 1] = {
 	SYSCALL_FUNC(brk),	     SYSCALL_FUNC(mmap),    SYSCALL_FUNC(munmap),
 	SYSCALL_FUNC(mremap),	     SYSCALL_FUNC(madvise), SYSCALL_FUNC(mprotect),
 	SYSCALL_FUNC(mlock),	     SYSCALL_FUNC(mlock2),  SYSCALL_FUNC(mlockall),
-	SYSCALL_FUNC(pkey_mprotect),
+	SYSCALL_FUNC(pkey_mprotect), SYSCALL_FUNC(prctl),
 };
 
 static const struct probe probes[] = {
