@@ -268,24 +268,6 @@ static void test_regions(void **state)
 		      live__number(result, "minor"));
 }
 
-/* What prctl(PR_SET_VMA) has named, before and while it was traced. */
-static void test_names(void **state)
-{
-	json_t *report, *process, *result;
-
-	report = live__trace_pid(*state, ALL, "named --pages 60", &result);
-	if (!live__number(result, "named")) {
-		print_message("skip: this kernel gives anonymous memory no names\n");
-		skip();
-	}
-	live__assert_sound(report, 0);
-	process = live__process(report, live__number(result, "pid"));
-	assert_totals(process, result);
-	assert_number(live__mapping_named(process, "[anon:before]"), "faults", 60);
-	assert_number(live__mapping_named(process, "[anon:during]"), "faults", 60);
-	assert_number(process, "faults.by_region.anon", 120);
-}
-
 /* From its first instruction: the mirror of the address space begins with the exec. */
 static void test_command(void **state)
 {
@@ -381,7 +363,7 @@ int main(void)
 		live_test(test_populate),
 		live_test(test_populate_by_madvise),
 		live_test(test_regions),
-		live_test(test_names),
+
 		live_test(test_command),
 		live_test(test_timeline),
 		live_test(test_two_targets),

@@ -21,7 +21,7 @@
 
 #define COLUMNS                                                                                    \
 	"time,t_ns,pid,tid,comm,kind,address,region,size_bytes,result,access,name,thread,"         \
-	"child_pid,child_tid,detail"
+	"child_pid,child_tid,detail,cause,latency_ns"
 
 /* One cell of CSV as RFC 4180 has it; *end: what follows it. */
 static char *read_cell(const char *at, const char **end)
@@ -48,7 +48,10 @@ static char *read_cell(const char *at, const char **end)
 /* A string as a renderer writes it: the third column of strings of a row. */
 static char *render_name(const struct line_format *format, const char *name)
 {
-	struct report_event row = {.kind = "exec", .size_bytes = BYTES_UNKNOWN, .name = name};
+	struct report_event row = {.kind = "exec",
+				   .size_bytes = BYTES_UNKNOWN,
+				   .latency_ns = BYTES_UNKNOWN,
+				   .name = name};
 	struct event_lines *lines = calloc(1, sizeof(*lines));
 	char *text = NULL;
 	size_t size = 0;
@@ -72,7 +75,7 @@ static char *csv_name(const char *name)
 	assert_memory_equal(text, header, sizeof(header) - 1);
 	assert_memory_equal(text + sizeof(header) - 1, before, sizeof(before) - 1);
 	cell = read_cell(text + sizeof(header) - 1 + sizeof(before) - 1, &end);
-	assert_string_equal(end, ",,,,\r\n");
+	assert_string_equal(end, ",,,,,,\r\n");
 	free(text);
 	return cell;
 }
@@ -194,7 +197,8 @@ static void test_json_strings(void **state)
 				  "\"access\":null,"
 				  "\"name\":\"\\\"\\\\/\\u0008\\u000a\\u007f\\u00e9\\u202e"
 				  "\\ud83d\\ude00\\ufffd\",\"thread\":null,\"child_pid\":null,"
-				  "\"child_tid\":null,\"detail\":null}\n");
+				  "\"child_tid\":null,\"detail\":null,\"cause\":null,"
+				  "\"latency_ns\":null}\n");
 	free(line);
 }
 
@@ -219,7 +223,8 @@ static void test_columns(void **state)
 /* A long string crosses the buffer's end, wherever that comes. */
 static void test_long_lines(void **state)
 {
-	struct report_event row = {.kind = "exec", .size_bytes = BYTES_UNKNOWN};
+	struct report_event row = {
+		.kind = "exec", .size_bytes = BYTES_UNKNOWN, .latency_ns = BYTES_UNKNOWN};
 	struct event_lines *lines = calloc(1, sizeof(*lines));
 	char *text = NULL, *name = malloc(100001), *at;
 	size_t size = 0;
@@ -250,7 +255,10 @@ static void test_long_lines(void **state)
 
 static int fill(FILE *out)
 {
-	struct report_event row = {.kind = "exec", .size_bytes = BYTES_UNKNOWN, .name = "x"};
+	struct report_event row = {.kind = "exec",
+				   .size_bytes = BYTES_UNKNOWN,
+				   .latency_ns = BYTES_UNKNOWN,
+				   .name = "x"};
 	struct event_lines *lines = calloc(1, sizeof(*lines));
 	int err = event_lines__begin(lines, &csv_lines, out);
 

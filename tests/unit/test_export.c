@@ -110,28 +110,29 @@ static void test_common_columns(void **state)
 	assert_row(export,
 		   "{\"time\":\"2026-11-21T09:26:48.123466789Z\",\"t_ns\":10000,\"pid\":4242,"
 		   "\"tid\":4242,\"comm\":\"worker\",\"thread\":\"reader\",\"kind\":\"fault\","
-		   "\"address\":\"0x700000\",\"region\":\"heap\",\"access\":\"write\"}");
+		   "\"address\":\"0x700000\",\"region\":\"heap\",\"access\":\"write\","
+		   "\"cause\":\"anon_merged\"}");
 	/* The second changes within the fraction, and on to another day. */
 	feed->now_ns = 1000001000 + 876543210 - 1000;
 	feed__fault(feed, PID, HEAP, FLT(1, 0));
 	assert_row(export, "{\"time\":\"2026-11-21T09:26:48.999999999Z\",\"t_ns\":876543210,"
 			   "\"kind\":\"fault\",\"address\":\"0x700000\",\"region\":\"heap\","
-			   "\"access\":\"write\"}");
+			   "\"access\":\"write\",\"cause\":\"anon_merged\"}");
 	feed__fault(feed, PID, HEAP, FLT(2, 0));
 	assert_row(export, "{\"time\":\"2026-11-21T09:26:49.000000999Z\",\"t_ns\":876544210,"
 			   "\"kind\":\"fault\",\"address\":\"0x700000\",\"region\":\"heap\","
-			   "\"access\":\"write\"}");
+			   "\"access\":\"write\",\"cause\":\"anon_merged\"}");
 	feed->now_ns += 86400ULL * 1000000000 - 1000;
 	feed__fault(feed, PID, HEAP, FLT(3, 0));
 	assert_row(export, "{\"time\":\"2026-11-22T09:26:49.000000999Z\",\"t_ns\":86400876544210,"
 			   "\"kind\":\"fault\",\"address\":\"0x700000\",\"region\":\"heap\","
-			   "\"access\":\"write\"}");
+			   "\"access\":\"write\",\"cause\":\"anon_merged\"}");
 	/* Before the session: its reader has dated it so. */
 	feed->now_ns = 999998000;
 	feed__fault(feed, PID, HEAP, FLT(4, 0));
 	assert_row(export, "{\"time\":\"2026-11-21T09:26:48.123454789Z\",\"t_ns\":-2000,"
 			   "\"kind\":\"fault\",\"address\":\"0x700000\",\"region\":\"heap\","
-			   "\"access\":\"write\"}");
+			   "\"access\":\"write\",\"cause\":\"anon_merged\"}");
 	export__close(export);
 }
 
@@ -146,7 +147,8 @@ static void test_nothing_known(void **state)
 	feed__fault(&feed, 7, 0, FLT(0, 0));
 	assert_row(export, "{\"time\":null,\"t_ns\":null,\"pid\":4242,\"tid\":7,\"comm\":null,"
 			   "\"thread\":null,\"kind\":\"fault\",\"address\":\"0x0\","
-			   "\"region\":\"other\",\"access\":\"write\"}");
+			   "\"region\":\"other\",\"access\":\"write\","
+			   "\"cause\":\"unknown\"}");
 	export__close(export);
 	feed__close(&feed);
 }
@@ -159,25 +161,29 @@ static void test_accesses(void **state)
 	feed__fault_of(feed, PID, PID, LIB + 8, MT_FAULT_KERNEL, FLT(0, 0), 0);
 	assert_row(export, "{\"kind\":\"fault\",\"address\":\"0x7f0000000008\",\"region\":\"file\","
 			   "\"access\":\"read\",\"name\":\"/usr/lib/libc.so.6\","
-			   "\"detail\":\"kernel\"}");
+			   "\"detail\":\"kernel\",\"cause\":\"file_merged\"}");
 	feed__fault_of(feed, PID, PID, TEXT, MT_FAULT_EXEC, FLT(1, 0), 0);
 	assert_row(export, "{\"kind\":\"fault\",\"address\":\"0x400000\",\"region\":\"text\","
-			   "\"access\":\"exec\",\"name\":\"/usr/bin/worker\"}");
+			   "\"access\":\"exec\",\"name\":\"/usr/bin/worker\","
+			   "\"cause\":\"file_merged\"}");
 	feed__fault_of(feed, PID, PID, HEAP, MT_FAULT_WRITE | MT_FAULT_PROT | MT_FAULT_KERNEL,
 		       FLT(2, 0), 0);
 	assert_row(export, "{\"kind\":\"fault\",\"address\":\"0x700000\",\"region\":\"heap\","
-			   "\"access\":\"write\",\"detail\":\"kernel protection\"}");
+			   "\"access\":\"write\",\"detail\":\"kernel protection\","
+			   "\"cause\":\"cow\"}");
 	feed__major(feed, PID, LIB);
 	assert_row(export, "{\"kind\":\"major\",\"address\":\"0x7f0000000000\",\"region\":\"file\","
 			   "\"name\":\"/usr/lib/libc.so.6\"}");
 	/* As of the event: the same address is something else by then. */
 	feed__fault(feed, PID, AREA, FLT(3, 0));
 	assert_row(export, "{\"kind\":\"fault\",\"address\":\"0x7f1000000000\","
-			   "\"region\":\"other\",\"access\":\"write\"}");
+			   "\"region\":\"other\",\"access\":\"write\","
+			   "\"cause\":\"unknown\"}");
 	feed__mmap(feed, AREA, PAGE, RW, ANON, FLT(3, 0));
 	feed__fault(feed, PID, AREA, FLT(3, 0));
 	assert_row(export, "{\"kind\":\"fault\",\"address\":\"0x7f1000000000\","
-			   "\"region\":\"anon\",\"access\":\"write\"}");
+			   "\"region\":\"anon\",\"access\":\"write\","
+			   "\"cause\":\"anon_merged\"}");
 	export__close(export);
 }
 
@@ -362,14 +368,40 @@ static size_t count_lines(const char *text)
 	return nr;
 }
 
+/* The end of a fault that has begun tells how long it took, that of another page nothing of it. */
+static void test_ends(void **state)
+{
+	struct feed *feed = *state;
+	struct export *export = export__open(feed, &ndjson_lines);
+	struct mt_counted end = {.hdr = record__header(MT_KIND_COUNTED, sizeof(end), PID, PID),
+				 .addr = HEAP + 8,
+				 .weight = 17};
+
+	feed__fault(feed, PID, HEAP + 8, FLT(0, 0));
+	feed->now_ns += 700;
+	feed__now(feed, &end);
+	assert_row(export, "{\"kind\":\"minor\",\"address\":\"0x700008\",\"region\":\"heap\","
+			   "\"detail\":\"weight=17\",\"cause\":\"anon_merged\","
+			   "\"latency_ns\":1700}");
+	end.addr = HEAP + PAGE;
+	feed__now(feed, &end);
+	assert_int_equal(count_lines(export__text(export)), 2);
+	feed__fault(feed, PID, HEAP + PAGE, FLT(1, 0));
+	end.hdr.flags = MT_COUNTED_MAJOR;
+	end.weight = 1;
+	feed->now_ns += 41000;
+	feed__now(feed, &end);
+	assert_row(export, "{\"kind\":\"major\",\"address\":\"0x701000\",\"region\":\"heap\","
+			   "\"cause\":\"swap_in\",\"latency_ns\":42000}");
+	export__close(export);
+}
+
 /* Of what memtrace does itself there are no lines, and none after the end of the run. */
 static void test_no_rows(void **state)
 {
 	struct feed *feed = *state;
 	struct mt_sample sample = {.hdr = record__header(MT_KIND_SAMPLE, sizeof(sample), PID, PID),
 				   .rss_bytes = 12288};
-	struct mt_counted minor = {.hdr = record__header(MT_KIND_COUNTED, sizeof(minor), PID, PID),
-				   .addr = HEAP};
 	struct export *export = export__open(feed, &ndjson_lines);
 
 	feed__session(feed, 1000000000);
@@ -381,7 +413,6 @@ static void test_no_rows(void **state)
 			   "\"detail\":\"prot=r-x private\"}");
 	feed__now(feed, &sample);
 	assert_row(export, "{\"kind\":\"rss\",\"size_bytes\":12288}");
-	feed__now(feed, &minor);
 	feed__gone(feed, PID + 1);
 	assert_row(export, "{\"kind\":\"rss\",\"size_bytes\":12288}");
 	feed__tick(feed, MT_KIND_END, feed->now_ns + 1000);
@@ -519,7 +550,7 @@ static void test_hostile_records(void **state)
 		json_t *row = json_loads(at, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, NULL);
 
 		assert_non_null(row);
-		assert_int_equal(json_object_size(row), 16);
+		assert_int_equal(json_object_size(row), 18);
 		json_decref(row);
 		at = strchr(at, '\n') + 1;
 	}
@@ -535,6 +566,7 @@ int main(void)
 		fed_test(test_common_columns),
 		cmocka_unit_test(test_nothing_known),
 		fed_test(test_accesses),
+		fed_test(test_ends),
 		fed_test(test_calls),
 		fed_test(test_signals),
 		fed_test(test_lives),

@@ -115,11 +115,6 @@ static void pending__revoke(struct process *proc, struct thread *thread)
 	stack__take_back_growth(proc, fault->addr);
 }
 
-static bool pending__is_at(const struct pending *fault, uint64_t addr)
-{
-	return fault->counted && (fault->addr ^ addr) < 1ULL << PAGE_SHIFT;
-}
-
 void faults__take_counted(struct thread *thread, const struct event *ev)
 {
 	struct pending *fault = &thread->pending;

@@ -337,6 +337,7 @@ static int take_exec(struct model *model, const struct event *ev)
 	faults__settle(subject.proc, subject.thread, flt__of(&ev->exec->flt), FLT_POPULATING,
 		       &model->lost_unexplained);
 	memcpy(subject.proc->comm, ev->exec->comm, sizeof(subject.proc->comm));
+	memcpy(subject.thread->comm, ev->exec->comm, sizeof(subject.thread->comm));
 	err = space__exec(subject.proc, ev->exec);
 	return err ?: process__set_exe(subject.proc, ev->exec->path);
 }

@@ -77,6 +77,11 @@ struct pending {
 	size_t point;	     /* in the timeline */
 };
 
+static inline bool pending__is_at(const struct pending *fault, uint64_t addr)
+{
+	return fault->counted && (fault->addr ^ addr) < 1ULL << PAGE_SHIFT;
+}
+
 struct thread {
 	uint32_t tid;
 	char comm[MT_COMM_BYTES];

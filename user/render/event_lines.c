@@ -202,12 +202,12 @@ static void column__id(struct event_lines *lines, const struct report_event *row
 		put_none(lines);
 }
 
-static void column__bytes(struct event_lines *lines, const struct report_event *row, size_t offset)
+static void column__number(struct event_lines *lines, const struct report_event *row, size_t offset)
 {
-	uint64_t bytes = *(const uint64_t *)at(row, offset);
+	uint64_t number = *(const uint64_t *)at(row, offset);
 
-	if (bytes != BYTES_UNKNOWN)
-		put_number(lines, bytes);
+	if (number != BYTES_UNKNOWN)
+		put_number(lines, number);
 	else
 		put_none(lines);
 }
@@ -308,7 +308,7 @@ static const struct column columns[] = {
 	{"kind", column__word, OF(kind)},
 	{"address", column__address, 0},
 	{"region", column__word, OF(region)},
-	{"size_bytes", column__bytes, OF(size_bytes)},
+	{"size_bytes", column__number, OF(size_bytes)},
 	{"result", column__text, OF(result)},
 	{"access", column__word, OF(access)},
 	{"name", column__string, OF(name)},
@@ -316,6 +316,8 @@ static const struct column columns[] = {
 	{"child_pid", column__id, OF(child_pid)},
 	{"child_tid", column__id, OF(child_tid)},
 	{"detail", column__text, OF(detail)},
+	{"cause", column__word, OF(cause)},
+	{"latency_ns", column__number, OF(latency_ns)},
 };
 #define NR_COLUMNS (sizeof(columns) / sizeof(columns[0]))
 

@@ -94,25 +94,55 @@ static void fill_access(const struct filling *f, uint64_t addr)
 	fill_place(f, addr);
 }
 
+/* What the model has made of the thread's last fault, if that is the one at addr. */
+static const struct pending *find_pending(const struct filling *f, uint64_t addr)
+{
+	const struct thread *thread = f->proc ? process__find_thread(f->proc, f->ev->tid) : NULL;
+
+	return thread && pending__is_at(&thread->pending, addr) ? &thread->pending : NULL;
+}
+
+static void fill_cause(const struct filling *f, uint64_t addr, bool major)
+{
+	const struct pending *pending = find_pending(f, addr);
+
+	if (pending)
+		f->row->cause = fault_cause__name(fault__cause(&pending->facts, major));
+}
+
 static void fill_fault(const struct filling *f)
 {
 	const struct event_fault *fault = &f->ev->fault;
+	bool major = fault->ended && fault->major;
 
 	fill_access(f, fault->addr);
+	fill_cause(f, fault->addr, major);
 	f->row->access = fault_access__name(fault->access);
+	if (fault->timed)
+		f->row->latency_ns = fault->latency_ns;
 	if (fault->kernel)
 		detail__add(f->row, "kernel");
 	if (fault->protection)
 		detail__add(f->row, "protection");
+	if (major)
+		detail__add(f->row, "major");
 }
 
-/* The minor ones, of which some are told, have had their row as faults. */
-static void fill_major(const struct filling *f)
+/* It has had its row as a fault: this is its end. */
+static void fill_counted(const struct filling *f)
 {
-	if (f->ev->counted.major)
-		fill_access(f, f->ev->counted.addr);
-	else
-		f->row->kind = NULL;
+	const struct event_counted *counted = &f->ev->counted;
+	const struct pending *pending = find_pending(f, counted->addr);
+
+	fill_access(f, counted->addr);
+	fill_cause(f, counted->addr, counted->major);
+	if (pending && pending->timed)
+		f->row->latency_ns = pending->latency_ns;
+	if (counted->major)
+		return;
+	/* Without its beginning, which was lost, it tells nothing. */
+	f->row->kind = pending && pending->timed ? "minor" : NULL;
+	detail__add(f->row, "weight=%u", counted->weight);
 }
 
 static void fill_result(const struct filling *f, bool is_address)
@@ -396,7 +426,7 @@ static const struct {
 	void (*fill)(const struct filling *f);
 } kinds[] = {
 	[MT_KIND_FAULTS] = {"fault", fill_fault},
-	[MT_KIND_COUNTED] = {"major", fill_major},
+	[MT_KIND_COUNTED] = {"major", fill_counted},
 	[MT_KIND_MMAP] = {"mmap", fill_mmap},
 	[MT_KIND_MUNMAP] = {"munmap", fill_range},
 	[MT_KIND_BRK] = {"brk", fill_brk},
@@ -451,6 +481,8 @@ bool report__event(struct model *model, const struct event *ev, struct report_ev
 	row->address_known = false;
 	row->size_bytes = BYTES_UNKNOWN;
 	row->child_pid = row->child_tid = 0;
+	row->cause = NULL;
+	row->latency_ns = BYTES_UNKNOWN;
 	row->result[0] = row->detail[0] = '\0';
 	row__set_time(row, &model->session, ev->time_ns);
 	if (filling.proc)

@@ -35,6 +35,8 @@ struct report_event {
 	uint32_t child_pid;  /* 0: none */
 	uint32_t child_tid;  /* 0: none */
 	char detail[256];    /* words and name=value, separated by spaces; "": none */
+	const char *cause;   /* of a fault, as far as it is known; static; NULL: none */
+	uint64_t latency_ns; /* BYTES_UNKNOWN: none */
 };
 
 /*
