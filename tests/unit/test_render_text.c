@@ -33,12 +33,12 @@ static void test_header(void **state)
 		"  host      db1, Linux 6.18.44 x86_64, 2 CPUs, pages of 4 KiB\n"
 		"  seen      0 processes, 0 minor faults, 0 major faults, 0 stack-limit hits\n"
 		"\n"
+		"lost 0 of 655,360 records\n"
+		"\nNo process did anything with memory that is traced.\n"
+		"\n"
 		"Probes in use\n"
 		"  page faults  tp_btf/page_fault_user  misses faults of get_user_pages; what\n"
-		"                                       nobody sees\n"
-		"\n"
-		"lost 0 of 655,360 records\n"
-		"\nNo process did anything with memory that is traced.\n");
+		"                                       nobody sees\n");
 	free(text);
 }
 

@@ -204,6 +204,7 @@ static unsigned int safe_width(struct text *text, const char *s)
 	return width;
 }
 
+/* Last: who looks for results reads from the top, who doubts them from the end. */
 static void probes(struct text *text, const struct report *report)
 {
 	unsigned int fact_width = 0, via_width = 0, width;
@@ -244,7 +245,6 @@ void section__header(struct text *text, const struct report *report)
 	free(version);
 	free(title);
 	section__session(text, report);
-	probes(text, report);
 	text__end(text);
 	section__loss(text, report, 0);
 	section__lost(text, report, 0);
@@ -342,5 +342,6 @@ int render_text__report(const struct report *report, const struct render_options
 			    units__count(report->nr_processes - rows).s,
 			    report->nr_processes - rows == 1 ? "" : "es");
 	}
+	probes(&text, report);
 	return text__close(&text);
 }
