@@ -92,6 +92,15 @@ size_t live__count_lines(const char *text);
 /* memtrace to its end, with nothing on its stdin; the test fails if it ends with another code. */
 struct live_process *live__run_memtrace(struct live *live, const char *options, int code);
 
+struct live_path {
+	char s[128];
+};
+
+/* A name in the test's own directory. */
+struct live_path live__path(const struct live *live, const char *name);
+/* All of a text file, to be freed. */
+char *live__read_file(const char *path);
+
 /* Parses a report, and validates it against doc/report.schema.json. */
 json_t *live__load_report(struct live *live, const char *path);
 /* Likewise of what memtrace diff writes, doc/diff.schema.json. */
@@ -116,6 +125,8 @@ json_t *live__at(const json_t *json, const char *path);
 int64_t live__number(const json_t *json, const char *path);
 const char *live__text(const json_t *json, const char *path);
 uint64_t live__address(const json_t *json, const char *path);
+/* Has it this text by this key? */
+bool live__has(const json_t *json, const char *key, const char *value);
 
 /* The one process with this pid in the report; NULL: none. */
 json_t *live__find_process(const json_t *report, int64_t pid);

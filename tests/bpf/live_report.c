@@ -49,6 +49,13 @@ uint64_t live__address(const json_t *json, const char *path)
 	return strtoull(text, NULL, 16);
 }
 
+bool live__has(const json_t *json, const char *key, const char *value)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text && !strcmp(text, value);
+}
+
 json_t *live__find_process(const json_t *report, int64_t pid)
 {
 	json_t *process, *found = NULL;
@@ -81,9 +88,7 @@ static json_t *find_mapping(const json_t *process, const char *key, const char *
 
 	json_array_foreach(live__at(process, "faults.by_mapping"), i, row)
 	{
-		const char *text = json_string_value(json_object_get(row, key));
-
-		if (!text || strcmp(text, value))
+		if (!live__has(row, key, value))
 			continue;
 		if (found)
 			fail_msg("two mappings with %s %s", key, value);

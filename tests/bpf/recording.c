@@ -6,7 +6,7 @@
 
 const char *recording__path(struct live *live, char *path)
 {
-	snprintf(path, RECORDING_PATH_BYTES, "%s/run.mtr", live->dir);
+	snprintf(path, RECORDING_PATH_BYTES, "%s/" RECORDING_NAME, live->dir);
 	return path;
 }
 
@@ -30,4 +30,13 @@ json_t *recording__report_json(struct live *live, const char *words)
 	snprintf(options, sizeof(options), RECORDING_ALL " -F json -o %s", path);
 	recording__report(live, options, words);
 	return live__load_report(live, path);
+}
+
+void recording__export(struct live *live, const char *format, const char *name)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "export %s -F %s -o %s", live__path(live, RECORDING_NAME).s,
+		 format, live__path(live, name).s);
+	live__run_memtrace(live, text, 0);
 }
