@@ -12,6 +12,7 @@
 
 #include "event/event.h"
 #include "model/model.h"
+#include "random.h"
 
 #define PAGE 4096ULL
 #define PID 4242U
@@ -28,21 +29,6 @@ struct feed {
 	void (*taken)(void *ctx, struct model *model, const struct event *ev);
 	void *ctx;
 };
-
-/* SplitMix64 (Steele, Lea, Flood): a failing round can be run again from its seed. */
-static inline uint64_t random__next(uint64_t *seed)
-{
-	uint64_t z = *seed += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-	return z ^ z >> 31;
-}
-
-static inline uint64_t random__below(uint64_t *seed, uint64_t limit)
-{
-	return random__next(seed) % limit;
-}
 
 static inline struct mt_record record__header(uint16_t kind, size_t size, uint32_t tgid,
 					      uint32_t tid)
