@@ -386,6 +386,17 @@ int live__exit_code(struct live_process *process)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+json_t *live__finish_workload(struct live *live, struct live_process *workload)
+{
+	json_t *result;
+
+	live__say(workload, "\n");
+	result = live__read_json(live, workload);
+	live__close_stdin(workload);
+	live__wait(workload);
+	return result;
+}
+
 const char *live__out(const struct live_process *process)
 {
 	return process->out_text.text ? process->out_text.text : "";
@@ -500,49 +511,4 @@ json_t *live__load_doctor(struct live *live, const char *path)
 json_t *live__load_diff(struct live *live, const char *path)
 {
 	return load(live, "doc/diff.schema.json", path);
-}
-
-const char *live__report_path(struct live *live, char *buf, size_t size)
-{
-	snprintf(buf, size, "%s/report-%u.json", live->dir, live->nr_reports++);
-	return buf;
-}
-
-json_t *live__trace_pid(struct live *live, const char *options, const char *words,
-			json_t **ret_result)
-{
-	struct live_process *workload, *memtrace;
-	char path[128], text[1024];
-
-	workload = live__start_workload(live, words);
-	live__report_path(live, path, sizeof(path));
-	snprintf(text, sizeof(text), "-p %d -i 0 -F json -o %s %s", workload->pid, path, options);
-	memtrace = live__start_memtrace(live, text);
-	live__await_tracing(memtrace);
-	live__say(workload, "\n");
-	*ret_result = live__read_json(live, workload);
-	assert_int_equal(kill(memtrace->pid, SIGINT), 0);
-	assert_int_equal(live__exit_code(memtrace), 0);
-	live__close_stdin(workload);
-	live__wait(workload);
-	return live__load_report(live, path);
-}
-
-json_t *live__trace_command(struct live *live, const char *options, const char *words,
-			    json_t **ret_result, int *ret_exit_code)
-{
-	struct live_process *memtrace;
-	char path[128], text[1024];
-
-	live__report_path(live, path, sizeof(path));
-	snprintf(text, sizeof(text), "-i 0 -F json -o %s %s -- %s%s", path, options,
-		 strchr(words, '/') && strchr(words, '/') < words + strcspn(words, " ")
-			 ? ""
-			 : "build/workloads/",
-		 words);
-	memtrace = live__start_memtrace(live, text);
-	if (ret_result)
-		*ret_result = live__read_json(live, memtrace);
-	*ret_exit_code = live__exit_code(memtrace);
-	return live__load_report(live, path);
 }

@@ -84,6 +84,8 @@ void live__wait_a_moment(int64_t limit_ns);
 int live__wait(struct live_process *process);
 /* 0..255, or 128 + signal, as a shell has it. */
 int live__exit_code(struct live_process *process);
+/* Lets a workload that waits act, and then end: its result. */
+json_t *live__finish_workload(struct live *live, struct live_process *workload);
 
 /* All that it has printed so far. */
 const char *live__out(const struct live_process *process);
@@ -116,6 +118,12 @@ const char *live__report_path(struct live *live, char *buf, size_t size);
  */
 json_t *live__trace_pid(struct live *live, const char *options, const char *words,
 			json_t **ret_result);
+/*
+ * Both are traced together, and then do what they do at the same time: their results, and the
+ * report. signo ends the run; the workloads still wait.
+ */
+json_t *live__trace_pair(struct live *live, const char *options,
+			 struct live_process *const workloads[2], int signo, json_t *results[2]);
 /* memtrace -- workload: the result line (NULL wanted: none is read), exit code, report. */
 json_t *live__trace_command(struct live *live, const char *options, const char *words,
 			    json_t **ret_result, int *ret_exit_code);

@@ -133,9 +133,7 @@ static void test_interrupt(void **state)
 		assert_int_equal(live__exit_code(memtrace), 0);
 		assert_non_null(strstr(live__out(memtrace), "lost 0 of"));
 	}
-	live__say(workload, "\n");
-	live__read_json(*state, workload);
-	live__close_stdin(workload);
+	live__finish_workload(*state, workload);
 	assert_int_equal(live__exit_code(workload), 0);
 }
 
@@ -301,18 +299,6 @@ static void await_gone(const char *kind, const unsigned int *ids, size_t nr)
 	}
 }
 
-static char *read_file(const char *path)
-{
-	char *text = calloc(1, 1 << 20);
-	FILE *file = fopen(path, "r");
-
-	assert_non_null(text);
-	assert_non_null(file);
-	assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
-	fclose(file);
-	return text;
-}
-
 static void check_no_trace(struct live *live, int signo)
 {
 	struct live_process *workload = live__start_workload(live, "fault"), *memtrace;
@@ -320,11 +306,12 @@ static void check_no_trace(struct live *live, int signo)
 	size_t nr_programs, nr_maps;
 	char *before, *while_tracing, *after, text[64];
 
-	before = read_file("/proc/mounts");
+	before = live__read_file("/proc/mounts");
+	assert_true(*before);
 	snprintf(text, sizeof(text), "-i 0 -p %d", workload->pid);
 	memtrace = live__start_memtrace(live, text);
 	live__await_tracing(memtrace);
-	while_tracing = read_file("/proc/mounts");
+	while_tracing = live__read_file("/proc/mounts");
 	nr_programs = held_ids(memtrace->pid, "prog_id", programs, 64);
 	nr_maps = held_ids(memtrace->pid, "map_id", maps, 64);
 	assert_true(nr_programs > 0 && nr_maps > 0);
@@ -332,16 +319,14 @@ static void check_no_trace(struct live *live, int signo)
 	live__wait(memtrace);
 	await_gone("prog", programs, nr_programs);
 	await_gone("map", maps, nr_maps);
-	after = read_file("/proc/mounts");
+	after = live__read_file("/proc/mounts");
 	assert_string_equal(before, while_tracing);
 	assert_string_equal(before, after);
 	free(before);
 	free(while_tracing);
 	free(after);
 	/* The target has not noticed. */
-	live__say(workload, "\n");
-	live__read_json(live, workload);
-	live__close_stdin(workload);
+	live__finish_workload(live, workload);
 	assert_int_equal(live__exit_code(workload), 0);
 }
 

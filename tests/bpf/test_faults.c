@@ -321,26 +321,14 @@ static void test_timeline(void **state)
 
 static void test_two_targets(void **state)
 {
-	struct live_process *workloads[2], *memtrace;
+	struct live_process *workloads[2];
 	struct live *live = *state;
 	json_t *report, *results[2];
-	char path[128], text[512];
 	size_t i;
 
 	workloads[0] = live__start_workload(live, "fault --pages 111");
 	workloads[1] = live__start_workload(live, "fault --pages 222 --order random");
-	live__report_path(live, path, sizeof(path));
-	snprintf(text, sizeof(text), "-p %d,%d -i 0 -F json -o %s " ALL, workloads[0]->pid,
-		 workloads[1]->pid, path);
-	memtrace = live__start_memtrace(live, text);
-	live__await_tracing(memtrace);
-	for (i = 0; i < 2; i++)
-		live__say(workloads[i], "\n");
-	for (i = 0; i < 2; i++)
-		results[i] = live__read_json(live, workloads[i]);
-	kill(memtrace->pid, SIGTERM);
-	assert_int_equal(live__exit_code(memtrace), 0);
-	report = live__load_report(live, path);
+	report = live__trace_pair(live, ALL, workloads, SIGTERM, results);
 	live__assert_sound(report, 0);
 	assert_string_equal(live__text(report, "session.ended_by"), "interrupt");
 	assert_int_equal(json_array_size(live__at(report, "processes")), 2);

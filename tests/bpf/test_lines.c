@@ -10,18 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char *read_file(const char *path)
-{
-	char *text = calloc(1, 1 << 20);
-	FILE *file = fopen(path, "r");
-
-	assert_non_null(text);
-	assert_non_null(file);
-	assert_true(fread(text, 1, (1 << 20) - 1, file) > 0);
-	fclose(file);
-	return text;
-}
-
 static void test_interval_lines(void **state)
 {
 	struct live_process *workload = live__start_workload(*state, "fault"), *memtrace;
@@ -132,7 +120,7 @@ static void check_lines_on_terminal(struct live *live, const char *format)
 	kill(memtrace->pid, SIGINT);
 	assert_int_equal(live__exit_code(memtrace), 0);
 	close(pty);
-	text = read_file(path);
+	text = live__read_file(path);
 	assert_null(strstr(text, "minor/s"));
 	assert_non_null(strstr(text, "memtrace"));
 	free(text);
@@ -154,7 +142,7 @@ static void test_lines_nowhere(void **state)
 	snprintf(options, sizeof(options), "-i 0.05 -d 0.3 -o %s -p %d", path, workload->pid);
 	memtrace = live__run_memtrace(*state, options, 0);
 	assert_string_equal(live__out(memtrace), "");
-	text = read_file(path);
+	text = live__read_file(path);
 	assert_int_equal(strncmp(text, "memtrace ", 9), 0);
 	assert_null(strstr(text, "minor/s"));
 	free(text);

@@ -29,19 +29,6 @@ static void await_size(const char *path, off_t size)
 		live__wait_a_moment(limit_ns);
 }
 
-static char *read_file(const char *path)
-{
-	size_t size = (size_t)size_of(path);
-	FILE *file = fopen(path, "r");
-	char *text = calloc(1, size + 1);
-
-	assert_non_null(file);
-	assert_non_null(text);
-	assert_int_equal(fread(text, 1, size, file), size);
-	fclose(file);
-	return text;
-}
-
 /* A run on a workload that is recorded and reported at once; both are over when it returns. */
 static struct live_process *run_both(struct live *live, const char *words, const char *options)
 {
@@ -52,10 +39,7 @@ static struct live_process *run_both(struct live *live, const char *words, const
 		 recording__path(live, path), options);
 	memtrace = live__start_memtrace(live, text);
 	live__await_tracing(memtrace);
-	live__say(workload, "\n");
-	live__read_json(live, workload);
-	live__close_stdin(workload);
-	live__wait(workload);
+	live__finish_workload(live, workload);
 	assert_int_equal(live__exit_code(memtrace), 0);
 	return memtrace;
 }
@@ -85,13 +69,13 @@ static void test_json_of_live_run(void **state)
 		live__report_path(live, path, sizeof(path));
 		snprintf(options, sizeof(options), ALL " -i 0.1 -F json -o %s", path);
 		run_both(live, workloads[i], options);
-		before = read_file(path);
+		before = live__read_file(path);
 		report = live__load_report(live, path);
 		live__assert_sound(report, 0);
 		assert_int_equal(unlink(path), 0);
 		snprintf(options, sizeof(options), ALL " -F json -o %s", path);
 		recording__report(live, options, NULL);
-		after = read_file(path);
+		after = live__read_file(path);
 		if (strcmp(before, after))
 			fail_msg("%s: live %s\nthen %s", workloads[i], before, after);
 		free(before);

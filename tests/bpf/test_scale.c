@@ -106,26 +106,14 @@ static void test_thousand_threads(void **state)
 /* Both fault flat out, on the CPUs that memtrace itself needs. */
 static void test_flat_out(void **state)
 {
-	struct live_process *workloads[2], *memtrace;
+	struct live_process *workloads[2];
 	json_t *report, *results[2], *process;
 	struct live *live = *state;
-	char path[128], text[256];
 	size_t i;
 
 	for (i = 0; i < 2; i++)
 		workloads[i] = live__start_workload(live, "fault --pages 400000");
-	live__report_path(live, path, sizeof(path));
-	snprintf(text, sizeof(text), "-p %d,%d -i 0 -F json -o %s " ALL, workloads[0]->pid,
-		 workloads[1]->pid, path);
-	memtrace = live__start_memtrace(live, text);
-	live__await_tracing(memtrace);
-	for (i = 0; i < 2; i++)
-		live__say(workloads[i], "\n");
-	for (i = 0; i < 2; i++)
-		results[i] = live__read_json(live, workloads[i]);
-	kill(memtrace->pid, SIGINT);
-	assert_int_equal(live__exit_code(memtrace), 0);
-	report = live__load_report(live, path);
+	report = live__trace_pair(live, ALL, workloads, SIGINT, results);
 	live__assert_sound(report, 0);
 	for (i = 0; i < 2; i++) {
 		process = live__process(report, workloads[i]->pid);

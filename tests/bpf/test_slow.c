@@ -86,10 +86,7 @@ static json_t *record(struct live *live, const char *options, const char *words)
 		 recording__path(live, path), options);
 	memtrace = live__start_memtrace(live, text);
 	live__await_tracing(memtrace);
-	live__say(workload, "\n");
-	result = live__read_json(live, workload);
-	live__close_stdin(workload);
-	live__wait(workload);
+	result = live__finish_workload(live, workload);
 	assert_int_equal(live__exit_code(memtrace), 0);
 	return result;
 }

@@ -263,10 +263,7 @@ static json_t *trace_with_limit(struct live *live, const char *limit)
 		 workload->pid, path);
 	memtrace = live__start_shell(live, script);
 	live__await_tracing(memtrace);
-	live__say(workload, "\n");
-	result = live__read_json(live, workload);
-	live__close_stdin(workload);
-	live__wait(workload);
+	result = live__finish_workload(live, workload);
 	assert_int_equal(live__exit_code(memtrace), 0);
 	report = live__load_report(live, path);
 	live__assert_sound(report, 0);
