@@ -103,6 +103,13 @@ void result__text(const char *key, const char *text)
 	append("\"%s\"", text);
 }
 
+void result__pages(const volatile void *address, uint64_t nr_pages)
+{
+	result__address("address", address);
+	result__number("bytes", nr_pages * page_bytes());
+	result__number("pages", nr_pages);
+}
+
 void result__open(const char *key, char bracket)
 {
 	append_key(key);

@@ -50,6 +50,8 @@ void result__number(const char *key, uint64_t value);
 void result__signed(const char *key, int64_t value);
 void result__address(const char *key, const volatile void *address);
 void result__text(const char *key, const char *text);
+/* "address", "bytes" and "pages" of a mapping. */
+void result__pages(const volatile void *address, uint64_t nr_pages);
 /* key NULL inside of a list. close is given the same character as its open: '[' or '{'. */
 void result__open(const char *key, char bracket);
 void result__close(char bracket);

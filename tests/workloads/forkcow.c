@@ -164,9 +164,7 @@ static void report(void)
 {
 	uint64_t i;
 
-	result__address("address", map);
-	result__number("bytes", nr_pages * page_bytes());
-	result__number("pages", nr_pages);
+	result__pages(map, nr_pages);
 	result__number("touched", nr_touch);
 	result__open("children", '[');
 	for (i = 0; i < nr_generations; i++) {

@@ -68,9 +68,7 @@ static void act(void)
 
 static void report(void)
 {
-	result__address("address", map);
-	result__number("bytes", nr_pages * page_bytes());
-	result__number("pages", nr_pages);
+	result__pages(map, nr_pages);
 }
 
 /* The one that holds the pages is let go, and reaped if it is ours. */

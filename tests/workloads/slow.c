@@ -86,9 +86,7 @@ static void act(void)
 
 static void report(void)
 {
-	result__address("address", map);
-	result__number("bytes", nr_pages * page_bytes());
-	result__number("pages", nr_pages);
+	result__pages(map, nr_pages);
 	result__number("tid", own_tid());
 	result__number("longest_ns", longest_ns);
 	result__number("sum_ns", sum_ns);

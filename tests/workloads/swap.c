@@ -88,9 +88,7 @@ static void prepare(void)
 
 static void report(void)
 {
-	result__address("address", map);
-	result__number("bytes", nr_pages * page_bytes());
-	result__number("pages", nr_pages);
+	result__pages(map, nr_pages);
 	result__number("swapped", nr_swapped);
 }
 
