@@ -87,17 +87,22 @@ char *text__format(struct text *text, const char *fmt, ...)
 	return s;
 }
 
-void text__addf(struct text *text, const char *fmt, ...)
+static void add_formatted(struct text *text, const char *fmt, va_list args)
 {
-	va_list args;
-	char *s;
+	char *s = format(text, fmt, args);
 
-	va_start(args, fmt);
-	s = format(text, fmt, args);
-	va_end(args);
 	if (s)
 		text__add(text, s);
 	free(s);
+}
+
+void text__addf(struct text *text, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	add_formatted(text, fmt, args);
+	va_end(args);
 }
 
 void text__repeat(struct text *text, const char *s, unsigned int times)
@@ -137,14 +142,10 @@ void text__end(struct text *text)
 void text__linef(struct text *text, const char *fmt, ...)
 {
 	va_list args;
-	char *s;
 
 	va_start(args, fmt);
-	s = format(text, fmt, args);
+	add_formatted(text, fmt, args);
 	va_end(args);
-	if (s)
-		text__add(text, s);
-	free(s);
 	text__end(text);
 }
 
