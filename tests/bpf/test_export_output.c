@@ -57,11 +57,12 @@ static void test_reader_leaves(void **state)
 	assert_non_null(strstr(live__out(report), "until interrupted"));
 }
 
-static void record(struct live *live, const char *name, const char *words)
+static void record(struct live *live, const char *words)
 {
 	char text[512];
 
-	snprintf(text, sizeof(text), "record -q --force -o %s %s", live__path(live, name).s, words);
+	snprintf(text, sizeof(text), "record -q --force -o %s %s",
+		 live__path(live, RECORDING_NAME).s, words);
 	live__run_memtrace(live, text, 0);
 }
 
@@ -71,7 +72,7 @@ static void test_reader_leaves_export(void **state)
 	char text[256];
 
 	/* Far more lines than a pipe holds. */
-	record(*state, RECORDING_NAME, "-- build/workloads/fault --pages 4000");
+	record(*state, "-- build/workloads/fault --pages 4000");
 	snprintf(text, sizeof(text), "export %s -F csv", live__path(*state, RECORDING_NAME).s);
 	memtrace = live__start_memtrace(*state, text);
 	assert_int_equal(strncmp(live__read_line(memtrace, false), "time,t_ns,pid,", 14), 0);
@@ -153,7 +154,7 @@ static void test_file_is_whole(void **state)
 	FILE *file;
 	int fd;
 
-	record(*state, RECORDING_NAME, "-- build/workloads/fault --pages 4000 --order random");
+	record(*state, "-- build/workloads/fault --pages 4000 --order random");
 	recording__export(*state, "ndjson", "export.ndjson");
 	expected = live__read_file(live__path(*state, "export.ndjson").s);
 	assert_int_equal(stat(path.s, &st), 0);
@@ -193,7 +194,7 @@ static void test_cut_off(void **state)
 	const char *at;
 	struct stat st;
 
-	record(*state, RECORDING_NAME, "-- build/workloads/fault --pages 100000 --order random");
+	record(*state, "-- build/workloads/fault --pages 100000 --order random");
 	recording__export(*state, "ndjson", "export.ndjson");
 	all = live__read_file(live__path(*state, "export.ndjson").s);
 	nr_all = live__count_lines(all);
@@ -265,7 +266,7 @@ static void test_cannot_write(void **state)
 	struct live_process *memtrace;
 	char text[256];
 
-	record(*state, RECORDING_NAME, "-- build/workloads/fault --pages 4000");
+	record(*state, "-- build/workloads/fault --pages 4000");
 	snprintf(text, sizeof(text), "export %s -o /dev/full",
 		 live__path(*state, RECORDING_NAME).s);
 	memtrace = live__run_memtrace(*state, text, 1);
@@ -277,15 +278,25 @@ static void test_cannot_write(void **state)
 			    "memtrace: cannot write /dev/full: No space left on device\n");
 }
 
-static int64_t peak_of_export(struct live *live, const char *name)
+static int64_t peak_of_export(struct live *live, const char *words)
 {
 	char text[256];
 
-	snprintf(text, sizeof(text), "export %s -o /dev/null", live__path(live, name).s);
+	record(live, words);
+	snprintf(text, sizeof(text), "export %s -o /dev/null", live__path(live, RECORDING_NAME).s);
 	return live__run_memtrace(live, text, 0)->peak_rss_bytes;
 }
 
 #define SLACK_BYTES (2 << 20)
+
+static void check_same_peak(struct live *live, const char *few_words, const char *many_words)
+{
+	int64_t few = peak_of_export(live, few_words), many = peak_of_export(live, many_words);
+
+	if (many > few + SLACK_BYTES)
+		fail_msg("%lld bytes of %s, %lld of %s", (long long)few, few_words, (long long)many,
+			 many_words);
+}
 
 /*
  * Enough to fill all buffers, and then four times as many events, ten times as many processes: they
@@ -293,22 +304,10 @@ static int64_t peak_of_export(struct live *live, const char *name)
  */
 static void test_constant_memory(void **state)
 {
-	int64_t few, many;
-
-	record(*state, "few.mtr", "-- build/workloads/fault --pages 100000");
-	record(*state, "many.mtr", "-- build/workloads/fault --pages 400000");
-	few = peak_of_export(*state, "few.mtr");
-	many = peak_of_export(*state, "many.mtr");
-	if (many > few + SLACK_BYTES)
-		fail_msg("%lld bytes for few faults, %lld for many", (long long)few,
-			 (long long)many);
-	record(*state, "few.mtr", "-f -- build/workloads/manyprocs --processes 800");
-	record(*state, "many.mtr", "-f -- build/workloads/manyprocs --processes 8000");
-	few = peak_of_export(*state, "few.mtr");
-	many = peak_of_export(*state, "many.mtr");
-	if (many > few + SLACK_BYTES)
-		fail_msg("%lld bytes for few processes, %lld for many", (long long)few,
-			 (long long)many);
+	check_same_peak(*state, "-- build/workloads/fault --pages 100000",
+			"-- build/workloads/fault --pages 400000");
+	check_same_peak(*state, "-f -- build/workloads/manyprocs --processes 800",
+			"-f -- build/workloads/manyprocs --processes 8000");
 }
 
 int main(void)
