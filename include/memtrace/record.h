@@ -54,6 +54,7 @@ enum mt_kind {
 	MT_KIND_END = 72,
 	MT_KIND_BUILD_ID = 73,
 	MT_KIND_GONE = 74,
+	MT_KIND_SYMBOL = 75,
 
 	/* Only inside of a recording (recording.h): its reader makes MT_KIND_FAULTS of it again. */
 	MT_KIND_PACKED_FAULTS = 96,
@@ -389,6 +390,19 @@ struct mt_build_id {
 	__u32 pad;
 };
 
+/* MT_KIND_SYMBOL: the function that has an instruction; of those of slow faults. */
+#define MT_SYMBOL_BYTES 128
+struct mt_symbol {
+	struct mt_record hdr;
+	__u32 dev_major; /* of the file */
+	__u32 dev_minor;
+	__u64 ino;
+	__u64 file_offset;	      /* of the instruction */
+	__u64 offset;		      /* of the instruction, from the begin of the function */
+	char file[MT_PATH_BYTES];     /* as in struct mt_mapping */
+	char symbol[MT_SYMBOL_BYTES]; /* the function's, cut off if longer; empty: none */
+};
+
 _Static_assert(sizeof(struct mt_record) == 24, "record ABI");
 _Static_assert(sizeof(struct mt_fault) == 24, "record ABI");
 _Static_assert(sizeof(struct mt_faults) == 32, "record ABI");
@@ -404,6 +418,7 @@ _Static_assert(sizeof(struct mt_exec) == 360, "record ABI");
 _Static_assert(sizeof(struct mt_exit) == 64, "record ABI");
 _Static_assert(sizeof(struct mt_signal) == 128, "record ABI");
 _Static_assert(sizeof(struct mt_mapping) == 328, "record ABI");
+_Static_assert(sizeof(struct mt_symbol) == 440, "record ABI");
 _Static_assert(sizeof(struct mt_session) == 504, "record ABI");
 _Static_assert(sizeof(struct mt_process) == 336, "record ABI");
 _Static_assert(sizeof(struct mt_thread) == 56, "record ABI");

@@ -97,6 +97,7 @@ static void assert_slow_rows(const json_t *slow, const json_t *result, const jso
 		assert_string_equal(live__text(row, "mapping"), "[anon]");
 		assert_string_equal(live__text(row, "cause"), "anon_zero");
 		assert_non_null(strstr(live__text(row, "ip_mapping"), "slow"));
+		assert_string_equal(live__text(row, "ip_symbol"), "touch");
 		assert_in_range(json_number_value(live__at(row, "t_s")) * 1000, 0,
 				json_number_value(live__at(report, "session.duration_s")) * 1000);
 		/* Each page once. */

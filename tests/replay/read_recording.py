@@ -22,7 +22,8 @@ ENDED_BY = ["duration", "interrupt", "target_exit", "cut_off"]
 ) = range(1, 19)
 (
     SESSION, PROCESS, THREAD, SAMPLE, TICK, WATERMARK, LOSS, PROBE, END, BUILD_ID, GONE,
-) = range(64, 75)
+    SYMBOL,
+) = range(64, 76)
 PACKED_FAULTS = 96
 
 CALLS = {

@@ -154,6 +154,8 @@ static inline void sample__slow(struct report_process *process)
 		.ip = 0x7f3e10001000,
 		.ip_mapping = strdup("libc.so.6"),
 		.ip_offset = 0x1000,
+		.ip_symbol = strdup("memset"),
+		.ip_symbol_offset = 0x1f,
 	};
 	process->faults.latency.slow[1] = (struct report_slow_fault){
 		.t_s = 1.25,

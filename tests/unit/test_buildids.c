@@ -218,7 +218,28 @@ static void test_each_file_once(void **state)
 	buildids__release(&ids);
 }
 
-/* As its process has ended: not told, and found when another one maps the file. */
+/* Its process has ended: where the path still leads to the file it is told all the same. */
+static void test_by_path(void **state)
+{
+	struct buildids ids = {};
+	struct mt_mapping gone;
+	struct seen seen = {};
+
+	(void)state;
+	own_mapping(&gone);
+	gone.hdr.tgid = 0x7fffffff; /* above every pid */
+	buildids__note(&ids, &gone.hdr);
+	assert_int_equal(buildids__read(&ids, 1, take, &seen), 0);
+	assert_int_equal(seen.nr, 1);
+	/* Another file is there by now. */
+	gone.ino++;
+	buildids__note(&ids, &gone.hdr);
+	assert_int_equal(buildids__read(&ids, 2, take, &seen), 0);
+	assert_int_equal(seen.nr, 1);
+	buildids__release(&ids);
+}
+
+/* With no path to it: not told, and found when another one maps the file. */
 static void test_out_of_reach(void **state)
 {
 	struct mt_mapping mapping, gone;
@@ -228,7 +249,8 @@ static void test_out_of_reach(void **state)
 	(void)state;
 	own_mapping(&mapping);
 	gone = mapping;
-	gone.hdr.tgid = 0x7fffffff; /* above every pid */
+	gone.hdr.tgid = 0x7fffffff;
+	strcpy(gone.name, strrchr(mapping.name, '/') + 1);
 	buildids__note(&ids, &gone.hdr);
 	assert_int_equal(buildids__read(&ids, 1, take, &seen), 0);
 	assert_int_equal(seen.nr, 0);
@@ -309,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_broken_files),
 		cmocka_unit_test(test_huge_claims),
 		cmocka_unit_test(test_each_file_once),
+		cmocka_unit_test(test_by_path),
 		cmocka_unit_test(test_out_of_reach),
 		cmocka_unit_test(test_files_are_bounded),
 		cmocka_unit_test(test_other_file_by_that_name),

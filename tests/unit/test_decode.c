@@ -45,6 +45,7 @@ static const struct sample {
 	{MT_KIND_PROBE, sizeof(struct mt_probe), 0},
 	{MT_KIND_END, sizeof(struct mt_end), 0},
 	{MT_KIND_BUILD_ID, sizeof(struct mt_build_id), 0},
+	{MT_KIND_SYMBOL, sizeof(struct mt_symbol), 0},
 	{MT_KIND_COUNTED, sizeof(struct mt_counted), 0},
 	{MT_KIND_HUGE, sizeof(struct mt_huge), 0},
 	{MT_KIND_ANON_NAME, sizeof(struct mt_anon_name), 0},

@@ -127,10 +127,10 @@ static void test_slow(void **state)
 	(void)state;
 	assert_has_lines(text,
 			 "  3 faults took 1.0 ms or longer\n"
-			 "  slow faults   tid     took  cause       where                 code\n"
-			 "   3.500000 s  4250  20.3 ms  file_major  /srv/db..ndex+0x1234  "
-			 "libc.so.6+0x1000\n"
-			 "   1.250000 s  4242   1.0 ms  file_major  [anon]+0x2000         kernel\n"
+			 "  slow faults     took  cause       where                     code\n"
+			 "   3.500000 s  20.3 ms  file_major  /srv/db/..2Jindex+0x1234  "
+			 "memset (libc.so.6)\n"
+			 "   1.250000 s   1.0 ms  file_major  [anon]+0x2000             kernel\n"
 			 "  and 1 more, not as slow\n");
 	free(text);
 	text = rendered(sample__timed(), &opt);
@@ -276,6 +276,9 @@ static void test_json_slow(void **state)
 	assert_number(slow, "list.0.ip_offset", 0x1000);
 	assert_string_equal(json_string_value(json_at(slow, "list.1.mapping")), "[anon]");
 	assert_number(slow, "list.1.offset", 0x2000);
+	assert_string_equal(json_string_value(json_at(slow, "list.0.ip_symbol")), "memset");
+	assert_number(slow, "list.0.ip_symbol_offset", 0x1f);
+	assert_null_at(slow, "list.1.ip_symbol");
 	assert_null_at(slow, "list.1.ip_mapping");
 	assert_null_at(slow, "list.1.ip_offset");
 	json_decref(root);

@@ -86,6 +86,9 @@ int stages__open(struct stages *stages, const struct options *opt, struct error 
 		return error__set(error, -err, "out of memory");
 	stages->model->forgets_ended = !options__want_report(opt);
 	stages->model->slow_ns = options__want_report(opt) ? opt->slow_ns : 0;
+	/* A recording has told what was to be told. */
+	if (opt->verb == VERB_TRACE || opt->verb == VERB_RECORD)
+		stages->model->functions_ns = opt->slow_ns;
 	if (opt->verb == VERB_RECORD || opt->verb == VERB_DIFF)
 		return 0;
 	return stages__open_output(stages, opt);

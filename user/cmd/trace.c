@@ -19,6 +19,7 @@
 #include "cmd/options.h"
 #include "cmd/output.h"
 #include "cmd/stages.h"
+#include "cmd/symbolize.h"
 #include "cmd/trace.h"
 #include "model/model.h"
 #include "source/procfs.h"
@@ -54,7 +55,7 @@ static void run__end(struct run *run, enum mt_ended_by ended_by)
  * A recording that cannot go on ends the run, in an orderly way; and so does what cannot be shown
  * any more, where there is a recording that shall have its end.
  */
-static int run__push(void *ctx, const void *record, size_t size)
+static int run__push_one(void *ctx, const void *record, size_t size)
 {
 	const struct mt_probe *probe = record;
 	struct run *run = ctx;
@@ -69,6 +70,29 @@ static int run__push(void *ctx, const void *record, size_t size)
 		return run->stages_err;
 	run__end(run, MT_ENDED_INTERRUPT);
 	return 0;
+}
+
+/* Before the end: all that the model is to know of, so that it asks for what it wants of that. */
+static void run__settle(struct run *run, uint64_t time_ns)
+{
+	struct mt_tick mark = {
+		.hdr = {.time_ns = time_ns, .size_bytes = sizeof(mark), .kind = MT_KIND_WATERMARK}};
+
+	if (!run->stages_err)
+		run->stages_err = stages__push(&run->stages, &mark, sizeof(mark));
+}
+
+static int run__push(void *ctx, const void *record, size_t size)
+{
+	const struct mt_record *hdr = record;
+	struct run *run = ctx;
+	int err = 0;
+
+	if (hdr->kind == MT_KIND_END) {
+		run__settle(run, hdr->time_ns);
+		err = symbolize(run->stages.model, hdr->time_ns, run__push_one, run);
+	}
+	return err ?: run__push_one(run, record, size);
 }
 
 static int run__check_pids(struct run *run)
@@ -277,6 +301,11 @@ static void run__look_after_mirrors(struct run *run, uint64_t now)
 	}
 }
 
+static int run__symbolize(struct run *run)
+{
+	return symbolize(run->stages.model, clock__now_ns(), run__push_one, run);
+}
+
 static int run__wait_ms(const struct run *run)
 {
 	int timeout = run->source->ops->timeout_ms(run->source);
@@ -306,7 +335,7 @@ static int run__loop(struct run *run)
 			return -errno;
 		run__take_pending_signals(run);
 		if (!behind) {
-			err = ops->pump(run->source);
+			err = ops->pump(run->source) ?: run__symbolize(run);
 			run__look_after_mirrors(run, clock__now_ns());
 		}
 		if (clock__now_ns() >= run->end_ns)

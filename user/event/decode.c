@@ -275,6 +275,9 @@ static const struct kind kinds[] = {
 	[MT_KIND_BUILD_ID] = {sizeof(struct mt_build_id),
 			      {STRING(mt_build_id, name)},
 			      decode_whole},
+	[MT_KIND_SYMBOL] = {sizeof(struct mt_symbol),
+			    {STRING(mt_symbol, file), STRING(mt_symbol, symbol)},
+			    decode_whole},
 };
 
 static const struct kind *kind__of(uint16_t kind)

@@ -108,6 +108,7 @@ struct event {
 		const struct mt_losses *losses;
 		const struct mt_probe *probe;
 		const struct mt_build_id *build_id;
+		const struct mt_symbol *symbol;
 		enum mt_ended_by ended_by;
 	};
 };

@@ -27,6 +27,7 @@ int model__new(struct model **ret)
 	model->limits.bytes = model->limits.steps = UINT64_MAX;
 	model->limits.vmas = MAX_VMAS;
 	model->names = names__new(&model->usage);
+	model->functions.usage = &model->usage;
 	if (!model->names) {
 		free(model);
 		return -ENOMEM;
@@ -47,6 +48,7 @@ void model__free(struct model *model)
 		next = proc->next;
 		process__free(proc);
 	}
+	functions__release(&model->functions);
 	names__free(model->names);
 	usage__free_array(&model->usage, &model->current);
 	array__free(&model->probes);
@@ -190,6 +192,19 @@ static int take_fault(struct model *model, const struct event *ev)
 	return err ?: faults__take(subject.proc, subject.thread, ev, &model->lost_unexplained);
 }
 
+/* Whose instruction has waited so long? What is mapped there may be gone when that is reported. */
+static int model__ask_function(struct model *model, struct process *proc,
+			       const struct pending *fault)
+{
+	const struct vma *vma;
+
+	if (!model->functions_ns || !fault->timed || fault->latency_ns < model->functions_ns ||
+	    !fault->ip)
+		return 0;
+	vma = mirror__find(&proc->mirror, fault->ip);
+	return vma ? functions__ask(&model->functions, vma, fault->ip, proc->pid) : 0;
+}
+
 /* It has no counters: of a leader that has exited it is of a fault on its way out. */
 static int take_counted(struct model *model, const struct event *ev)
 {
@@ -199,7 +214,7 @@ static int take_counted(struct model *model, const struct event *ev)
 	if (!thread)
 		return -ENOMEM;
 	faults__take_counted(thread, ev);
-	return 0;
+	return model__ask_function(model, proc, &thread->pending);
 }
 
 static int take_huge(struct model *model, const struct event *ev)
@@ -498,6 +513,11 @@ static int take_tick(struct model *model, const struct event *ev)
 }
 
 /* One line for each kind of event. */
+static int take_symbol(struct model *model, const struct event *ev)
+{
+	return functions__take(&model->functions, model->names, ev->symbol);
+}
+
 static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_FAULTS] = take_fault,
 	[MT_KIND_COUNTED] = take_counted,
@@ -523,6 +543,7 @@ static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_PROBE] = session__take_probe,
 	[MT_KIND_END] = session__take_end,
 	[MT_KIND_HUGE] = take_huge,
+	[MT_KIND_SYMBOL] = take_symbol,
 	[MT_KIND_ANON_NAME] = take_anon_name,
 	[MT_KIND_GONE] = take_gone,
 };

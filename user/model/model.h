@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "event/event.h"
+#include "model/function.h"
 #include "model/process.h"
 
 struct model_session {
@@ -43,6 +44,9 @@ struct model {
 	bool forgets_ended;
 	uint64_t slow_ns; /* list faults that took longer one by one; 0: none */
 	uint64_t each_ns; /* of faults that took as long each was timed, says the probe; 0: no */
+	/* Ask for the functions of the instructions of faults that took as long; 0: of none. */
+	uint64_t functions_ns;
+	struct functions functions;
 	struct names *names;
 	struct process *by_pid; /* the process that has the pid now */
 	struct process *first;	/* all, in the order of appearance */

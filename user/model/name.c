@@ -153,3 +153,8 @@ const char *name__text(const struct name *name)
 {
 	return name ? name->text : "";
 }
+
+struct name_file name__file(const struct name *name)
+{
+	return (struct name_file){name->key.dev_major, name->key.dev_minor, name->key.ino};
+}

@@ -23,4 +23,12 @@ struct name *name__hold(struct name *name); /* NULL stays NULL */
 void name__put(struct name *name);
 const char *name__text(const struct name *name); /* "" for NULL */
 
+/* The device and inode that it was got with. */
+struct name_file {
+	uint32_t dev_major;
+	uint32_t dev_minor;
+	uint64_t ino;
+};
+struct name_file name__file(const struct name *name);
+
 #endif

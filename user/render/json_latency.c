@@ -100,6 +100,9 @@ static json_t *slow_row(struct json *json, const struct report_process *process,
 	json__set(json, o, "ip_mapping", json__string(fault->ip_mapping));
 	json__set(json, o, "ip_offset",
 		  fault->ip_mapping ? json__count(fault->ip_offset) : json_null());
+	json__set(json, o, "ip_symbol", json__string(fault->ip_symbol));
+	json__set(json, o, "ip_symbol_offset",
+		  fault->ip_symbol ? json__count(fault->ip_symbol_offset) : json_null());
 	return o;
 }
 

@@ -207,6 +207,7 @@ static void slow_row(struct table *table, const struct report_process *process,
 {
 	char *mapping = text__safe(table->text, fault->mapping);
 	char *code = text__safe(table->text, fault->ip_mapping);
+	char *symbol = fault->ip_symbol ? text__safe(table->text, fault->ip_symbol) : NULL;
 
 	table__addf(table, "%.6f s", fault->t_s);
 	table__addf(table, "%u", fault->tid);
@@ -215,7 +216,9 @@ static void slow_row(struct table *table, const struct report_process *process,
 	table__addf(table, "%s+%s", mapping ? mapping : "", units__address(fault->offset).s);
 	table__add(table, units__address(fault->address).s);
 	/* An address above the middle is the kernel's own. */
-	if (fault->ip_mapping)
+	if (symbol)
+		table__addf(table, "%s (%s)", symbol, code ? code : "");
+	else if (fault->ip_mapping)
 		table__addf(table, "%s+%s", code ? code : "", units__address(fault->ip_offset).s);
 	else if (fault->ip >> 63)
 		table__add(table, "kernel");
@@ -223,6 +226,7 @@ static void slow_row(struct table *table, const struct report_process *process,
 		table__add(table, fault->ip ? units__address(fault->ip).s : "-");
 	free(mapping);
 	free(code);
+	free(symbol);
 }
 
 static void slow_table(struct text *text, const struct report_process *process)

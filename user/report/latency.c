@@ -97,6 +97,19 @@ static int by_slowness(const void *a, const void *b)
 	return (fa->tid > fb->tid) - (fa->tid < fb->tid);
 }
 
+static int set_symbol(const struct model *model, const struct slow_fault *fault,
+		      struct report_slow_fault *row)
+{
+	const struct function *function =
+		functions__find(&model->functions, fault->ip_name, fault->ip_offset);
+
+	if (!function)
+		return 0;
+	row->ip_symbol = strdup(function->symbol);
+	row->ip_symbol_offset = function->offset;
+	return row->ip_symbol ? 0 : -ENOMEM;
+}
+
 static int build_slow(const struct model *model, const struct latency *latency,
 		      struct report_process *row)
 {
@@ -122,7 +135,8 @@ static int build_slow(const struct model *model, const struct latency *latency,
 			.ip_offset = fault->ip_offset,
 		};
 		row->faults.latency.nr_slow++;
-		if (!rows[i].mapping || (fault->ip_name && !rows[i].ip_mapping))
+		if (!rows[i].mapping || (fault->ip_name && !rows[i].ip_mapping) ||
+		    set_symbol(model, fault, &rows[i]))
 			return -ENOMEM;
 	}
 	qsort(rows, row->faults.latency.nr_slow, sizeof(*rows), by_slowness);

@@ -132,6 +132,8 @@ struct report_slow_fault {
 	uint64_t ip;	  /* 0: not known; then the rest is not, either */
 	char *ip_mapping; /* NULL: no file */
 	uint64_t ip_offset;
+	char *ip_symbol;	   /* NULL: not known */
+	uint64_t ip_symbol_offset; /* of the instruction, from the symbol */
 };
 
 /* How a difference between the kernel's count and the observed exceptions is explained. */

@@ -17,6 +17,7 @@ static void process__fini(struct report_process *process)
 	for (size_t i = 0; i < process->faults.latency.nr_slow; i++) {
 		free(process->faults.latency.slow[i].mapping);
 		free(process->faults.latency.slow[i].ip_mapping);
+		free(process->faults.latency.slow[i].ip_symbol);
 	}
 	free(process->faults.latency.slow);
 	for (size_t i = 0; i < NR_CALLS; i++)

@@ -1,94 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The build-id of an ELF file that a stranger has mapped. Not with libelf: it believes what a
- * header says of the number of sections and headers, and a small file costs gigabytes.
- */
 #include <elf.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/elf_file.h"
 #include "source/buildids.h"
 
-/* A file may claim what it likes; programs have a dozen headers, and notes of a few hundred bytes.
- */
-#define MAX_HEADERS 256
+/* A file may claim what it likes; real ones have a few hundred bytes. */
 #define MAX_NOTES_BYTES 65536
-
-#define NATIVE_DATA (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB)
-
-union file_header {
-	unsigned char ident[EI_NIDENT];
-	Elf32_Ehdr elf32;
-	Elf64_Ehdr elf64;
-};
-
-union program_header {
-	Elf32_Phdr elf32;
-	Elf64_Phdr elf64;
-};
-
-/* Of both classes. */
-struct headers {
-	bool is_64;
-	uint64_t offset;
-	unsigned int nr;
-};
-
-struct segment {
-	uint32_t type;
-	uint64_t offset;
-	uint64_t size;
-	uint64_t align;
-};
-
-/* Read, not mapped: a file that is cut short meanwhile would end us by SIGBUS. */
-static bool read_at(int fd, void *data, size_t size, uint64_t offset)
-{
-	return pread(fd, data, size, (off_t)offset) == (ssize_t)size;
-}
-
-static bool headers__find(struct headers *headers, int fd)
-{
-	union file_header file = {};
-	unsigned int entry_bytes;
-
-	/* A file of the smaller class may be shorter than the larger header. */
-	if (!read_at(fd, &file.elf32, sizeof(file.elf32), 0) ||
-	    memcmp(file.ident, ELFMAG, SELFMAG) || file.ident[EI_DATA] != NATIVE_DATA)
-		return false;
-	headers->is_64 = file.ident[EI_CLASS] == ELFCLASS64;
-	if (headers->is_64) {
-		if (!read_at(fd, &file.elf64, sizeof(file.elf64), 0))
-			return false;
-		headers->offset = file.elf64.e_phoff;
-		headers->nr = file.elf64.e_phnum;
-		entry_bytes = file.elf64.e_phentsize;
-	} else {
-		headers->offset = file.elf32.e_phoff;
-		headers->nr = file.elf32.e_phnum;
-		entry_bytes = file.elf32.e_phentsize;
-	}
-	if (headers->nr > MAX_HEADERS)
-		headers->nr = MAX_HEADERS;
-	return entry_bytes == (headers->is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr));
-}
-
-static bool headers__get(const struct headers *headers, int fd, unsigned int i, struct segment *ret)
-{
-	size_t size = headers->is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
-	union program_header phdr;
-
-	if (!read_at(fd, &phdr, size, headers->offset + i * size))
-		return false;
-	if (headers->is_64)
-		*ret = (struct segment){phdr.elf64.p_type, phdr.elf64.p_offset, phdr.elf64.p_filesz,
-					phdr.elf64.p_align};
-	else
-		*ret = (struct segment){phdr.elf32.p_type, phdr.elf32.p_offset, phdr.elf32.p_filesz,
-					phdr.elf32.p_align};
-	return true;
-}
 
 static uint64_t align_up(uint64_t value, uint64_t align)
 {
@@ -120,18 +39,18 @@ size_t buildid__of_file(int fd, uint8_t *id, size_t size)
 {
 	uint8_t notes[MAX_NOTES_BYTES];
 	uint64_t left = sizeof(notes);
-	struct headers headers;
+	struct elf_file file;
 	size_t found = 0;
 
-	if (!headers__find(&headers, fd))
+	if (!elf_file__init(&file, fd))
 		return 0;
-	for (unsigned int i = 0; i < headers.nr && !found; i++) {
-		struct segment segment;
+	for (unsigned int i = 0; i < file.nr_segments && !found; i++) {
+		struct elf_segment segment;
 
-		if (!headers__get(&headers, fd, i, &segment))
+		if (!elf_file__segment(&file, i, &segment))
 			break;
 		if (segment.type != PT_NOTE || segment.size > left ||
-		    !read_at(fd, notes, segment.size, segment.offset))
+		    !elf_file__read(&file, notes, segment.size, segment.offset))
 			continue;
 		left -= segment.size;
 		found = notes__find(notes, segment.size, segment.align == 8 ? 8 : 4, id, size);

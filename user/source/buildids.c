@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "source/buildids.h"
+#include "source/mapped_file.h"
 
 /*
  * Of systems that write and run programs all day long we remember so many files; of one that was
@@ -110,70 +107,12 @@ void buildids__note(struct buildids *ids, const struct mt_record *record)
 	}
 }
 
-/* Opening a device or a pipe would do something; a path may lead to one a moment later. */
-static int open_regular(const char *path)
+static int file__open(const struct buildid_file *file)
 {
-	int place __closefd = open(path, O_PATH | O_CLOEXEC);
-	char self[64];
-	struct stat st;
+	const struct mapped_file mapped = {file->tgid, file->start, file->end, file->key.ino,
+					   file->name};
 
-	if (place < 0 || fstat(place, &st) || !S_ISREG(st.st_mode))
-		return -1;
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", place);
-	return open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-}
-
-static bool has_inode(int fd, const struct buildid_file *file)
-{
-	struct stat st;
-
-	return !fstat(fd, &st) && st.st_ino == file->key.ino;
-}
-
-/* Of a record the last component of a path may be all, or its first 63 bytes. */
-static bool has_name(int fd, const struct buildid_file *file)
-{
-	const char *slash = strrchr(file->name, '/'), *name = slash ? slash + 1 : file->name;
-	char self[64], path[PATH_MAX];
-	ssize_t len;
-
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	len = readlink(self, path, sizeof(path) - 1);
-	if (len < 0)
-		return false;
-	path[len] = '\0';
-	slash = strrchr(path, '/');
-	return slash && !strncmp(slash + 1, name, strlen(name));
-}
-
-static int keep_if(bool right, int fd)
-{
-	if (right)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-/*
- * By the mapping itself, which also finds files that are deleted or in another mount namespace.
- * Another file may be mapped there by now. Above an overlayfs inodes have other numbers than
- * below: the name must do.
- */
-static int file__open_mapped(const struct buildid_file *file)
-{
-	char path[MT_PATH_BYTES + 64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", file->tgid,
-		 (unsigned long long)file->start, (unsigned long long)file->end);
-	fd = open_regular(path);
-	if (fd >= 0)
-		fd = keep_if(has_inode(fd, file) || has_name(fd, file), fd);
-	if (fd >= 0 || file->name[0] != '/')
-		return fd;
-	snprintf(path, sizeof(path), "/proc/%u/root%s", file->tgid, file->name);
-	fd = open_regular(path);
-	return fd < 0 ? fd : keep_if(has_inode(fd, file), fd);
+	return mapped_file__open(&mapped);
 }
 
 static int file__deliver(const struct buildid_file *file, int fd, uint64_t time_ns, source_fn fn,
@@ -201,7 +140,7 @@ int buildids__read(struct buildids *ids, uint64_t time_ns, source_fn fn, void *c
 
 	for (size_t i = 0; i < ids->waiting.nr; i++) {
 		const struct buildid_file *file = &ids->waiting.items[i];
-		int fd __closefd = file__open_mapped(file);
+		int fd __closefd = file__open(file);
 		struct known_file *known;
 
 		if (fd >= 0) {

@@ -29,8 +29,8 @@ void buildids__note(struct buildids *ids, const struct mt_record *record);
 
 /*
  * Look at the files noted since the last time, and deliver MT_KIND_BUILD_ID for each, dated
- * time_ns. A file that cannot be reached any more (its process has ended, or has mapped another one
- * there) is left out, until it is mapped again. 0 or what fn returned.
+ * time_ns. A file that cannot be reached any more (its process has ended or has mapped another one
+ * there, and no path leads to it) is left out, until it is mapped again. 0 or what fn returned.
  */
 int buildids__read(struct buildids *ids, uint64_t time_ns, source_fn fn, void *ctx);
 
