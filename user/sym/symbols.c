@@ -8,9 +8,9 @@
 #include "base/elf_file.h"
 
 /* Chromium has some 500,000. */
-#define MAX_SYMBOLS (8U << 20)
+#define MAX_SYMBOLS (2U << 20)
 /* Symbols that overlap have to be looked at for each query in them; those of real files do not. */
-#define MAX_STEPS (32U << 20)
+#define MAX_STEPS (8U << 20)
 #define CHUNK_BYTES 49152
 
 struct table {
