@@ -6,6 +6,7 @@
 #ifndef MEMTRACE_TESTS_EVENTS_H
 #define MEMTRACE_TESTS_EVENTS_H
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -346,6 +347,23 @@ static inline void feed__program(struct feed *feed)
 	feed__process(feed, PID, 6000000000ULL, HEAP, STACK_LIMIT);
 	feed__map_program(feed);
 	feed__thread_read(feed, PID, FLT(0, 0), STACK_START + 0x20000, 0);
+}
+
+/* The stack has reached its limit. */
+static inline void feed__overflow(struct feed *feed, uint32_t pid, struct mt_flt flt)
+{
+	struct mt_signal sig = {
+		.hdr = record__header(MT_KIND_SIGNAL, sizeof(sig), pid, pid),
+		.flt = flt,
+		.signo = SIGSEGV,
+		.code = SEGV_MAPERR,
+		.addr = STACK_END - STACK_LIMIT - 8,
+		.sp = STACK_END - STACK_LIMIT,
+		.stack_limit_bytes = STACK_LIMIT,
+		.stack_vm_bytes = STACK_LIMIT,
+	};
+
+	feed__now(feed, &sig);
 }
 
 /* Fixtures: a run of intervals of a second with one program in it, as *state. */

@@ -9,8 +9,6 @@
 
 #include <cmocka.h>
 
-#include <signal.h>
-
 #include "events.h"
 #include "model/places.h"
 #include "report/build.h"
@@ -186,22 +184,6 @@ static void test_pending_fault_is_summed(void **state)
 	assert_int_equal(feed__proc(feed)->check.unexplained, 0);
 }
 
-static void feed__overflow(struct feed *feed, uint32_t pid, struct mt_flt flt)
-{
-	struct mt_signal sig = {
-		.hdr = record__header(MT_KIND_SIGNAL, sizeof(sig), pid, pid),
-		.flt = flt,
-		.signo = SIGSEGV,
-		.code = SEGV_MAPERR,
-		.addr = STACK_END - STACK_LIMIT - 8,
-		.sp = STACK_END - STACK_LIMIT,
-		.stack_limit_bytes = STACK_LIMIT,
-		.stack_vm_bytes = STACK_LIMIT,
-	};
-
-	feed__now(feed, &sig);
-}
-
 /* One child in 1000 overflows its stack, 1 in 100 has a fault that nobody saw, 1 in 10 a major one.
  */
 static void live_shortly(struct feed *feed, uint32_t i)
@@ -267,10 +249,57 @@ static void test_busy_processes_stay_listed(void **state)
 	for (uint32_t i = 1; i <= 40000; i++)
 		live_shortly(feed, i);
 	assert_true(feed->model->folded.processes > 0);
+	/* Nor do those with something wrong become part of the sum. */
+	assert_int_equal(feed->model->folded.hits, 0);
+	assert_int_equal(feed->model->folded.failed_checks, 0);
 	proc = feed__process_of(feed, busy);
 	assert_int_equal(proc->faults.minor, 16);
 	assert_int_equal(proc->check.unexplained, 0);
 	assert_true(proc->ended && proc->retired);
+}
+
+static uint64_t nr_hit(const struct model *model)
+{
+	uint64_t nr = 0;
+
+	for (const struct process *proc = model->first; proc; proc = proc->next)
+		nr += proc->stack.hits_total > 0;
+	return nr;
+}
+
+/* Even if each of them has something wrong the list is bounded; then hits stay before the rest. */
+static void test_trouble_is_bounded(void **state)
+{
+	const uint32_t hit = 100, lives = 40000;
+	struct feed *feed = *state;
+	struct model *model = feed->model;
+
+	for (uint32_t i = 0; i < lives; i++) {
+		uint32_t pid = FIRST_CHILD + i;
+
+		feed__fork(feed, PID, pid, pid, 0, FLT(0, 0));
+		if (i % (lives / hit) == 0)
+			feed__overflow(feed, pid, FLT(0, 0));
+		/* a fault that nobody saw */
+		feed__exit(feed, pid, pid, true, 0, FLT(1, 0));
+		if (model->nr_processes > 16384 + 1100)
+			fail_msg("life %u: %zu listed", i, model->nr_processes);
+	}
+	assert_true(model->folded.failed_checks > 0);
+	assert_int_equal(model->folded.hits, 0);
+	assert_int_equal(nr_hit(model), hit);
+	/* And all that has hits can be too much, too. */
+	for (uint32_t i = lives; i < 2 * lives; i++) {
+		uint32_t pid = FIRST_CHILD + i;
+
+		feed__fork(feed, PID, pid, pid, 0, FLT(0, 0));
+		feed__overflow(feed, pid, FLT(0, 0));
+		feed__exit(feed, pid, pid, true, 0, FLT(0, 0));
+		if (model->nr_processes > 16384 + 1100 || model->current.nr > 1200)
+			fail_msg("life %u: %zu listed, %zu current", i, model->nr_processes,
+				 model->current.nr);
+	}
+	assert_int_equal(nr_hit(model) + model->folded.hits, hit + lives);
 }
 
 /* Where no report will be, those that live are all there is, with or without ticks. */
@@ -368,13 +397,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, feed__setup, feed__teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_places_are_bounded),
-		TEST(test_report_lists_the_sum),
-		TEST(test_pending_fault_is_summed),
-		TEST(test_processes_between_two_ticks),
-		TEST(test_busy_processes_stay_listed),
-		TEST(test_the_ended_are_forgotten),
-		cmocka_unit_test(test_forgetting_is_flat),
+		TEST(test_places_are_bounded),	       TEST(test_report_lists_the_sum),
+		TEST(test_pending_fault_is_summed),    TEST(test_processes_between_two_ticks),
+		TEST(test_busy_processes_stay_listed), TEST(test_trouble_is_bounded),
+		TEST(test_the_ended_are_forgotten),    cmocka_unit_test(test_forgetting_is_flat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -389,16 +389,14 @@ static void test_summary(void **state)
 	sample__faults(&report->processes[0]);
 	sample__heap(&report->processes[0]);
 	sample__check(&report->processes[0]);
-	sample__stack(&report->processes[3]);
 	report->processes[3].faults.total = 3;
-	report->processes[3].check.known = true;
 	text = rendered(report, &opt);
 	assert_has_lines(
 		text, "Processes, most faults first\n"
 		      "   pid  comm      minor  major   heap  growth    RSS  stack  hits  check\n"
 		      "  4242  postgres  1,990     10  12.0M   -3.0M  20.0M      0     0  OK\n"
 		      "  4243  postgres      0      0      0       0      -      0     0  -\n"
-		      "  and 2 more processes: 3 faults, 2 stack-limit hits, 1 failed check\n");
+		      "  and 2 more processes: 3 faults, 0 stack-limit hits, 0 failed checks\n");
 	assert_has(text, "(pid 4243)");
 	assert_has_not(text, "(pid 4244)");
 	assert_has_lines(text, "2 more processes not shown: -n 0 shows all\n");
@@ -407,6 +405,47 @@ static void test_summary(void **state)
 	report = sample__empty(4);
 	text = rendered(report, &opt);
 	assert_has(text, "(pid 4245)");
+	free(text);
+}
+
+/* What went wrong comes before what was busy, in the table and in the choice of the sections. */
+static void test_trouble_first(void **state)
+{
+	struct render_options opt = {.width = 80, .top = 3};
+	struct report *report = sample__empty(5);
+	char *text;
+
+	(void)state;
+	sample__faults(&report->processes[0]);
+	sample__check(&report->processes[0]);
+	for (size_t i = 1; i < 5; i++)
+		report->processes[i].check.known = true;
+	report->processes[2].check.ok = true;
+	sample__stack(&report->processes[3]);
+	sample__stack(&report->processes[4]);
+	report->processes[4].check.ok = true;
+	text = rendered(report, &opt);
+	assert_has_lines(
+		text,
+		"Processes: stack-limit hits, then failed checks, then most faults\n"
+		"   pid  comm      minor  major  heap  growth  RSS  stack  hits  check\n"
+		"  4245  postgres      0      0     0       0    -   8.0M     2  NOT OK\n"
+		"  4246  postgres      0      0     0       0    -   8.0M     2  OK\n"
+		"  4243  postgres      0      0     0       0    -      0     0  NOT OK\n"
+		"  and 2 more processes: 2,000 faults, 0 stack-limit hits, 0 failed checks\n");
+	assert_has(text, "(pid 4245)");
+	assert_has(text, "(pid 4246)");
+	assert_has(text, "(pid 4243)");
+	assert_has_not(text, "(pid 4242)");
+	free(text);
+	opt.top = 1;
+	report = sample__empty(3);
+	sample__stack(&report->processes[1]);
+	report->processes[2].check.known = true;
+	sample__stack(&report->processes[2]);
+	text = rendered(report, &opt);
+	assert_has_lines(text,
+			 "  and 2 more processes: 0 faults, 2 stack-limit hits, 1 failed check\n");
 	free(text);
 }
 
@@ -525,25 +564,16 @@ static void test_stream_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_header),
-		cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_faults),
-		cmocka_unit_test(test_mappings),
-		cmocka_unit_test(test_heap),
-		cmocka_unit_test(test_stack),
-		cmocka_unit_test(test_check),
-		cmocka_unit_test(test_lost_end),
-		cmocka_unit_test(test_no_faults),
-		cmocka_unit_test(test_summary),
-		cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_widths),
-		cmocka_unit_test(test_verbose_and_colour),
-		cmocka_unit_test(test_many_points),
-		cmocka_unit_test(test_stream_error),
-		cmocka_unit_test(test_empty_rows),
-		cmocka_unit_test(test_one_interval),
-		cmocka_unit_test(test_cover),
-		cmocka_unit_test(test_nameless_mappings),
+		cmocka_unit_test(test_header),	      cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_faults),	      cmocka_unit_test(test_mappings),
+		cmocka_unit_test(test_heap),	      cmocka_unit_test(test_stack),
+		cmocka_unit_test(test_check),	      cmocka_unit_test(test_lost_end),
+		cmocka_unit_test(test_no_faults),     cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_trouble_first), cmocka_unit_test(test_escapes),
+		cmocka_unit_test(test_widths),	      cmocka_unit_test(test_verbose_and_colour),
+		cmocka_unit_test(test_many_points),   cmocka_unit_test(test_stream_error),
+		cmocka_unit_test(test_empty_rows),    cmocka_unit_test(test_one_interval),
+		cmocka_unit_test(test_cover),	      cmocka_unit_test(test_nameless_mappings),
 		cmocka_unit_test(test_lost_records),
 	};
 

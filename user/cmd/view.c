@@ -27,6 +27,8 @@ static int by_activity(const void *a, const void *b)
 	const struct report_interval *ra = a, *rb = b;
 	uint64_t fa = ra->minor + ra->major, fb = rb->minor + rb->major;
 
+	if (!ra->hits != !rb->hits)
+		return ra->hits ? -1 : 1;
 	if (fa != fb)
 		return fa > fb ? -1 : 1;
 	return (ra->pid > rb->pid) - (ra->pid < rb->pid);
@@ -54,22 +56,31 @@ static int rest_column(const struct render_options *render)
 static int view__rest(struct view *view, const struct report_interval *rows, size_t nr,
 		      const struct render_options *render)
 {
-	uint64_t faults = 0;
+	struct unit_text per_s;
+	uint64_t faults = 0, hits = 0;
 	double length_s = nr ? rows[0].length_s : 0;
 
 	if (!nr)
 		return 0;
-	for (size_t i = 0; i < nr; i++)
+	for (size_t i = 0; i < nr; i++) {
 		faults += rows[i].minor + rows[i].major;
+		hits += rows[i].hits;
+	}
+	per_s = units__rate(length_s > 0 ? (double)faults / length_s : 0);
 	view->lines++;
-	if (fprintf(view->stream, "%*sand %s more process%s: %s faults/s\n", rest_column(render),
-		    "", units__count(nr).s, nr == 1 ? "" : "es",
-		    units__rate(length_s > 0 ? (double)faults / length_s : 0).s) < 0)
+	if (fprintf(view->stream, "%*sand %s more process%s: %s faults/s", rest_column(render), "",
+		    units__count(nr).s, nr == 1 ? "" : "es", per_s.s) < 0)
 		return -errno;
-	return 0;
+	if (hits && fprintf(view->stream, ", %s stack-limit hit%s", units__count(hits).s,
+			    hits == 1 ? "" : "s") < 0)
+		return -errno;
+	return fputc('\n', view->stream) == EOF ? -errno : 0;
 }
 
-/* With a few processes, each has its line; of many, those that did something, the most active. */
+/*
+ * With a few processes, each has its line; of many, those that did something: those that hit a
+ * limit, then the most active.
+ */
 #define SHOW_IDLE_BELOW 5
 
 static bool is_active(const struct report_interval *row)
@@ -78,7 +89,7 @@ static bool is_active(const struct report_interval *row)
 }
 
 /* The rows to speak of, the first ones; *ret_nr of them. */
-static struct report_interval *collect(const struct model *model, size_t *ret_nr)
+static struct report_interval *collect(const struct model *model, size_t top, size_t *ret_nr)
 {
 	struct report_interval *rows = calloc(model->current.nr + 1, sizeof(*rows));
 	size_t nr = 0;
@@ -89,7 +100,7 @@ static struct report_interval *collect(const struct model *model, size_t *ret_nr
 		report__interval(model, model->current.items[i], &rows[nr]);
 		nr += model->current.nr < SHOW_IDLE_BELOW || is_active(&rows[nr]);
 	}
-	if (model->current.nr >= SHOW_IDLE_BELOW)
+	if (model->current.nr >= SHOW_IDLE_BELOW || (top && top < nr))
 		qsort(rows, nr, sizeof(*rows), by_activity);
 	*ret_nr = nr;
 	return rows;
@@ -104,7 +115,7 @@ int view__show(struct view *view, const struct model *model)
 
 	if (!view->stream)
 		return 0;
-	rows = collect(model, &nr);
+	rows = collect(model, view->opt->top, &nr);
 	if (!rows)
 		return -ENOMEM;
 	terminal__options(view->stream, view->opt, &render);

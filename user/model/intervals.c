@@ -8,11 +8,16 @@
 
 /* Beyond so many processes those that ended keep their counts, but not their address space. */
 #define MAX_WHOLE_ENDED 256
-/* And beyond so many the smaller half of those that ended is kept as a sum. */
+/*
+ * And beyond so many half of those that ended is kept as a sum: the smaller ones, and those with
+ * stack-limit hits or a failed check only where they are more than the half.
+ */
 #define MAX_LISTED 16384
 /* So many that ended may wait for the tick; where there will be no lines, so many. */
 #define MAX_ENDED_WAITING 1024
 #define MAX_ENDED_UNWANTED 64
+/* So many more, if they are to be shown for their stack-limit hits. */
+#define MAX_HIT_WAITING 64
 /* Points of each timeline; fewer, if all timelines together have so many. */
 #define MAX_POINTS 2048
 #define MIN_POINTS 16
@@ -20,13 +25,21 @@
 /* Of a look at each: they are large, and lie far apart. */
 #define STEPS_PER_PROCESS 4
 
-static int by_faults(const void *a, const void *b)
+/* How much would be missed without it. */
+static int process__weight(const struct process *proc)
 {
-	const struct faults *fa = &(*(struct process *const *)a)->faults;
-	const struct faults *fb = &(*(struct process *const *)b)->faults;
-	uint64_t ta = fa->minor + fa->major, tb = fb->minor + fb->major;
+	if (proc->stack.hits_total)
+		return 2;
+	return proc->check.unexplained != 0;
+}
 
-	return (ta > tb) - (ta < tb);
+static int by_weight(const void *a, const void *b)
+{
+	const struct process *pa = *(struct process *const *)a, *pb = *(struct process *const *)b;
+	uint64_t ta = pa->faults.minor + pa->faults.major, tb = pb->faults.minor + pb->faults.major;
+	int order = process__weight(pa) - process__weight(pb);
+
+	return order ?: (ta > tb) - (ta < tb);
 }
 
 static void model__fold(struct model *model, struct process *proc)
@@ -78,7 +91,7 @@ static int model__fold_small(struct model *model)
 	for (struct process *proc = model->first; proc; proc = proc->next)
 		if (proc->retired)
 			retired[nr++] = proc;
-	qsort(retired, nr, sizeof(struct process *), by_faults);
+	qsort(retired, nr, sizeof(struct process *), by_weight);
 	for (size_t i = 0; i < nr / 2; i++)
 		retired[i]->folding = true;
 	free(retired);
@@ -185,9 +198,14 @@ static bool process__is_gone(const struct process *proc, uint64_t now_ns)
 	return proc->ended && now_ns > proc->end_ns && now_ns - proc->end_ns > ENDING_NS;
 }
 
+static bool process__has_hits_to_show(const struct process *proc)
+{
+	return proc->stack.hits_total > proc->interval.seen_hits;
+}
+
 static int model__drop_ended(struct model *model, uint64_t time_ns)
 {
-	size_t left = 0;
+	size_t left = 0, nr_hit = 0;
 	int err = 0;
 
 	usage__step(&model->usage, STEPS_PER_PROCESS * model->current.nr);
@@ -195,6 +213,12 @@ static int model__drop_ended(struct model *model, uint64_t time_ns)
 		struct process *proc = model->current.items[i];
 
 		if (!process__is_gone(proc, time_ns)) {
+			model->current.items[left++] = proc;
+			continue;
+		}
+		if (!model->forgets_ended && !proc->end_ticked && nr_hit < MAX_HIT_WAITING &&
+		    process__has_hits_to_show(proc)) {
+			nr_hit++;
 			model->current.items[left++] = proc;
 			continue;
 		}

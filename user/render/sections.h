@@ -15,7 +15,6 @@ void section__session(struct text *text, const struct report *report);
 void section__loss(struct text *text, const struct report *report, unsigned int indent);
 /* What lost records may have made wrong, if there were any that changes of state were in. */
 void section__lost(struct text *text, const struct report *report, unsigned int indent);
-void section__summary(struct text *text, const struct report *report);
 void section__process(struct text *text, const struct report *report,
 		      const struct report_process *process);
 

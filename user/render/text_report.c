@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,6 +258,36 @@ static const char *check_word(const struct report_check *check)
 	return check->ok ? "OK" : "NOT OK";
 }
 
+static bool check_failed(const struct report_process *process)
+{
+	return process->check.known && !process->check.ok;
+}
+
+enum rank { RANK_HITS, RANK_FAILED_CHECK, RANK_OTHER, NR_RANKS };
+
+static enum rank rank(const struct report_process *process)
+{
+	if (process->stack.hits_total)
+		return RANK_HITS;
+	return check_failed(process) ? RANK_FAILED_CHECK : RANK_OTHER;
+}
+
+/*
+ * In the order in which they are shown, so that what went wrong does not hide behind what was busy.
+ * The caller frees it; NULL without memory.
+ */
+static const struct report_process **processes_by_rank(const struct report *report)
+{
+	const struct report_process **shown = calloc(report->nr_processes + 1, sizeof(*shown));
+	size_t nr = 0;
+
+	for (enum rank r = 0; r < NR_RANKS && shown; r++)
+		for (size_t i = 0; i < report->nr_processes; i++)
+			if (rank(&report->processes[i]) == r)
+				shown[nr++] = &report->processes[i];
+	return shown;
+}
+
 static void summary_row(struct table *table, const struct report_process *process)
 {
 	table__addf(table, "%u", process->pid);
@@ -277,16 +308,17 @@ static void summary_row(struct table *table, const struct report_process *proces
 }
 
 /* What the rows that are not shown would have said must not be missed. */
-static void summary_rest(struct text *text, const struct report *report, size_t shown)
+static void summary_rest(struct text *text, const struct report *report,
+			 const struct report_process *const *processes, size_t shown)
 {
 	uint64_t faults = report->folded.minor + report->folded.major;
 	uint64_t hits = report->folded.hits, failed = report->folded.failed_checks;
 	uint64_t nr = report->nr_processes + report->folded.processes - shown;
 
 	for (size_t i = shown; i < report->nr_processes; i++) {
-		faults += report->processes[i].faults.total;
-		hits += report->processes[i].stack.hits_total;
-		failed += report->processes[i].check.known && !report->processes[i].check.ok;
+		faults += processes[i]->faults.total;
+		hits += processes[i]->stack.hits_total;
+		failed += check_failed(processes[i]);
 	}
 	text__pad(text, 2);
 	text__wrapf(text, 4,
@@ -298,7 +330,8 @@ static void summary_rest(struct text *text, const struct report *report, size_t 
 	text__end(text);
 }
 
-void section__summary(struct text *text, const struct report *report)
+static void summary(struct text *text, const struct report *report,
+		    const struct report_process *const *processes)
 {
 	static const struct column columns[] = {
 		{"pid", COLUMN_RIGHT, 0, 0},   {"comm", COLUMN_LEFT, 8, 0},
@@ -311,20 +344,26 @@ void section__summary(struct text *text, const struct report *report)
 	struct table table;
 
 	text__end(text);
-	text__heading(text, "Processes, most faults first");
+	text__heading(text, rank(processes[0]) == RANK_OTHER
+				    ? "Processes, most faults first"
+				    : "Processes: stack-limit hits, then failed checks, then most "
+				      "faults");
 	table__open(&table, text, 2, columns, sizeof(columns) / sizeof(columns[0]));
 	for (size_t i = 0; i < rows; i++)
-		summary_row(&table, &report->processes[i]);
+		summary_row(&table, processes[i]);
 	table__close(&table);
 	if (rows < report->nr_processes)
-		summary_rest(text, report, rows);
+		summary_rest(text, report, processes, rows);
 }
 
 int render_text__report(const struct report *report, const struct render_options *opt, FILE *out)
 {
+	const struct report_process **processes = processes_by_rank(report);
 	struct text text;
 	size_t rows;
 
+	if (!processes)
+		return -ENOMEM;
 	text__open(&text, opt, out);
 	section__header(&text, report);
 	rows = text__rows(&text, report->nr_processes);
@@ -333,9 +372,9 @@ int render_text__report(const struct report *report, const struct render_options
 		text__linef(&text, "No process did anything with memory that is traced.");
 	}
 	if (report->nr_processes > 1)
-		section__summary(&text, report);
+		summary(&text, report, processes);
 	for (size_t i = 0; i < rows && !text.err; i++)
-		section__process(&text, report, &report->processes[i]);
+		section__process(&text, report, processes[i]);
 	if (rows && rows < report->nr_processes) {
 		text__end(&text);
 		text__linef(&text, "%s more process%s not shown: -n 0 shows all",
@@ -343,5 +382,6 @@ int render_text__report(const struct report *report, const struct render_options
 			    report->nr_processes - rows == 1 ? "" : "es");
 	}
 	probes(&text, report);
+	free(processes);
 	return text__close(&text);
 }
