@@ -58,8 +58,9 @@ struct vma *mirror__before(struct vma *vma)
 static void mirror__remove(struct mirror *mirror, struct vma *vma)
 {
 	RB_REMOVE(vma_tree, &mirror->tree, vma);
-	if (mirror->hit == vma)
-		mirror->hit = NULL;
+	for (unsigned int i = 0; i < MIRROR_HITS; i++)
+		if (mirror->hits[i] == vma)
+			mirror->hits[i] = NULL;
 	mirror->anon_bytes -= vma__anon_bytes(vma);
 	mirror->nr--;
 	if (mirror->usage)
@@ -155,16 +156,19 @@ bool mirror__text_below(struct mirror *mirror, uint64_t addr, const struct name 
 	return false;
 }
 
+/* Programs fault by turns in a handful of places, each some pages large. */
+#define HIT_BYTES 65536
+
 struct vma *mirror__find(struct mirror *mirror, uint64_t addr)
 {
-	struct vma *vma = mirror->hit;
+	struct vma **hit = &mirror->hits[addr / HIT_BYTES % MIRROR_HITS], *vma = *hit;
 
 	if (vma && addr >= vma->start && addr < vma->end)
 		return vma;
 	vma = mirror__find_above(mirror, addr);
 	if (!vma || vma->start > addr)
 		return NULL;
-	mirror->hit = vma;
+	*hit = vma;
 	return vma;
 }
 

@@ -48,10 +48,13 @@ enum {
 	ORIGIN_FIRST_CALL,
 };
 
+#define MIRROR_HITS 8
+
 struct mirror {
 	struct vma_tree tree; /* by address, not overlapping */
 	size_t nr;
-	struct vma *hit; /* where the last look-up ended; NULL: nowhere */
+	/* Where the last look-ups ended, by some bits of the address; NULL: nowhere. */
+	struct vma *hits[MIRROR_HITS];
 	uint64_t next_origin;
 	uint64_t anon_bytes; /* anonymous private writable, not a stack */
 	bool known;	     /* a snapshot has been taken */

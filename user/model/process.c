@@ -96,6 +96,8 @@ static void thread__set_exited(struct process *proc, struct thread *thread, bool
 static void thread__fold(struct process *proc, struct thread *thread)
 {
 	faults__fold(proc, thread);
+	if (proc->thread_hit == thread)
+		proc->thread_hit = NULL;
 	thread__set_exited(proc, thread, false);
 	HASH_DELETE(hh, proc->threads, thread);
 	usage__free(proc->usage, thread, sizeof(*thread));
@@ -107,6 +109,8 @@ static struct thread *thread__added(struct process *proc, struct thread *thread)
 	if (hash__added(thread))
 		return thread;
 	faults__fold(proc, thread);
+	if (proc->thread_hit == thread)
+		proc->thread_hit = NULL;
 	usage__free(proc->usage, thread, sizeof(*thread));
 	return NULL;
 }
@@ -121,10 +125,15 @@ struct thread *process__find_thread(const struct process *proc, uint32_t tid)
 
 struct thread *process__thread(struct process *proc, uint32_t tid)
 {
-	struct thread *thread = process__find_thread(proc, tid);
+	struct thread *thread = proc->thread_hit;
 
-	if (thread)
+	if (thread && thread->tid == tid)
 		return thread;
+	thread = process__find_thread(proc, tid);
+	if (thread) {
+		proc->thread_hit = thread;
+		return thread;
+	}
 	thread = usage__alloc(proc->usage, sizeof(*thread));
 	if (!thread)
 		return NULL;

@@ -269,7 +269,8 @@ struct process {
 	} misses;
 
 	struct thread *threads;
-	struct thread *exited; /* of them, a list with the oldest first */
+	struct thread *thread_hit; /* of the last event; NULL: it is gone */
+	struct thread *exited;	   /* of them, a list with the oldest first */
 	uint32_t nr_threads_seen;
 	uint32_t nr_threads_exited; /* of those in the table */
 
