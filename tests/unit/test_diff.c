@@ -69,7 +69,7 @@ static void test_table(void **state)
 	}
 }
 
-/* By comm and exe, both. */
+/* By comm and exe; of what is left by comm. */
 static void test_match(void **state)
 {
 	struct pair pair = pair__new(4, 4);
@@ -85,7 +85,7 @@ static void test_match(void **state)
 	pair__faults(pair__name(pair.b, 2, "new", "/usr/bin/web"), 20);
 	pair__faults(pair__name(pair.b, 3, "web", "/usr/bin/web"), 150);
 	diff = pair__compare(&pair);
-	assert_int_equal(diff->nr_processes, 6);
+	assert_int_equal(diff->nr_processes, 5);
 	assert_nr(find(diff, "web"), 1, 1);
 	assert_values(find(diff, "web"), DIFF_FAULTS, 100, 150);
 	assert_string_equal(find(diff, "web")->exe[DIFF_A], "/usr/bin/web");
@@ -96,6 +96,9 @@ static void test_match(void **state)
 	assert_nr(find(diff, "new"), 0, 1);
 	assert_values(find(diff, "new"), DIFF_FAULTS, 0, 20);
 	assert_values(find(diff, "?"), DIFF_FAULTS, 7, 8);
+	assert_values(find(diff, "sh"), DIFF_FAULTS, 5, 6);
+	assert_string_equal(find(diff, "sh")->exe[DIFF_A], "/bin/dash");
+	assert_string_equal(find(diff, "sh")->exe[DIFF_B], "/bin/bash");
 	assert_nr(&diff->all, 4, 4);
 	assert_values(&diff->all, DIFF_FAULTS, 122, 184);
 	pair__free(&pair);
@@ -111,12 +114,21 @@ static void test_elsewhere(void **state)
 		{{"/opt/app-1/bin/app"}, {"/opt/app-2/bin/app"}, 1},
 		{{"app"}, {"/opt/app-2/bin/app"}, 1},
 		{{"/opt/app-1/bin/app (deleted)"}, {"/opt/app-1/bin/app"}, 1},
-		{{"/opt/1/app"}, {"/opt/1/app2"}, 2},
-		{{"/opt/1/app"}, {NULL}, 2},
-		{{"/opt/"}, {"/usr/"}, 2},
+		/* a symbolic link, and its target */
+		{{"/usr/bin/app"}, {"/usr/bin/app-check"}, 1},
+		{{"/opt/1/app"}, {NULL}, 1},
+		{{"/opt/"}, {"/usr/"}, 1},
+		{{"/usr/bin/app-link", "/opt/1/app"}, {"/usr/bin/app-check", "/opt/2/app"}, 2},
+		{{"/usr/bin/app", "/opt/1/app"}, {"/usr/bin/app-check", "/opt/2/app"}, 4},
+		{{"/usr/bin/app", "/opt/1/app"}, {"/usr/bin/app-check", "/opt/1/app"}, 2},
 		/* which of the two? */
 		{{"/opt/1/app"}, {"/opt/2/app", "/opt/3/app"}, 3},
 		{{"/opt/1/app", "/opt/2/app"}, {"/opt/3/app"}, 3},
+		{{"/opt/1/a"}, {"/opt/1/b", "/opt/1/c"}, 3},
+		{{"/opt/1/a", "/opt/1/b"}, {NULL}, 3},
+		{{"/opt/1/a", "/opt/1/b"}, {"/opt/1/c", "/opt/1/d"}, 4},
+		/* one of one name, and there is another, too */
+		{{"/opt/1/app"}, {"/opt/2/app", "/opt/2/app2"}, 2},
 		/* nothing is missing in B */
 		{{"/opt/1/app"}, {"/opt/1/app", "/opt/2/app"}, 2},
 		{{"/opt/1/app", "/opt/2/app"}, {"/opt/1/app", "/opt/3/app"}, 2},
@@ -139,7 +151,10 @@ static void test_elsewhere(void **state)
 		if (cases[i].nr == 1) {
 			assert_nr(&diff->processes[0], nr_a, nr_b);
 			assert_string_equal(diff->processes[0].exe[DIFF_A], cases[i].a[0]);
-			assert_string_equal(diff->processes[0].exe[DIFF_B], cases[i].b[0]);
+			if (cases[i].b[0])
+				assert_string_equal(diff->processes[0].exe[DIFF_B], cases[i].b[0]);
+			else
+				assert_null(diff->processes[0].exe[DIFF_B]);
 		}
 		pair__free(&pair);
 	}

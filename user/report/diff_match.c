@@ -40,10 +40,15 @@ static int by_program(const void *a, const void *b)
 	return order ?: (ga > gb) - (ga < gb);
 }
 
+static bool same_comm(const struct diff_group *a, const struct diff_group *b)
+{
+	return !strcmp(a->entries->process->comm, b->entries->process->comm);
+}
+
 static bool same_program(const struct diff_group *a, const struct diff_group *b)
 {
-	return !strcmp(a->entries->process->comm, b->entries->process->comm) && a->program_len &&
-	       a->program_len == b->program_len && !memcmp(a->program, b->program, a->program_len);
+	return same_comm(a, b) && a->program_len && a->program_len == b->program_len &&
+	       !memcmp(a->program, b->program, a->program_len);
 }
 
 static void group__set_program(struct diff_group *group)
@@ -82,11 +87,15 @@ static size_t group_entries(struct diff_entry *entries, size_t nr, struct diff_g
 	return nr_groups;
 }
 
-/*
- * Of what is in one recording only: the same comm and program name, once in each, is the same
- * program in another directory, as a deploy leaves it.
- */
-static int match_elsewhere(struct diff_group *groups, size_t nr)
+static bool is_left(const struct diff_group *group)
+{
+	return (!group->nr_of[DIFF_A] || !group->nr_of[DIFF_B]) && !group->elsewhere &&
+	       !group->taken;
+}
+
+/* Of what is in one recording only and has no match yet: those that are the same, once in each. */
+static int match_left(struct diff_group *groups, size_t nr,
+		      bool (*same)(const struct diff_group *a, const struct diff_group *b))
 {
 	struct diff_group **left = calloc(nr + 1, sizeof(*left));
 	size_t nr_left = 0, end;
@@ -94,13 +103,13 @@ static int match_elsewhere(struct diff_group *groups, size_t nr)
 	if (!left)
 		return -ENOMEM;
 	for (size_t i = 0; i < nr; i++)
-		if (!groups[i].nr_of[DIFF_A] || !groups[i].nr_of[DIFF_B])
+		if (is_left(&groups[i]))
 			left[nr_left++] = &groups[i];
 	qsort(left, nr_left, sizeof(*left), by_program);
 	for (size_t i = 0; i < nr_left; i = end) {
 		struct diff_group *first = left[i], *second = i + 1 < nr_left ? left[i + 1] : NULL;
 
-		for (end = i + 1; end < nr_left && same_program(first, left[end]);)
+		for (end = i + 1; end < nr_left && same(first, left[end]);)
 			end++;
 		if (end - i != 2 || !first->nr_of[DIFF_A] == !second->nr_of[DIFF_A])
 			continue;
@@ -126,7 +135,12 @@ int diff_groups__make(const struct report *const reports[], struct diff_groups *
 			ret->entries[nr++] = (struct diff_entry){
 				.process = &reports[side]->processes[i], .side = side};
 	ret->nr = group_entries(ret->entries, nr, ret->items);
-	return match_elsewhere(ret->items, ret->nr);
+	/*
+	 * A deploy leaves a program in another directory. And the exe of a command is the path that
+	 * was executed, that of what ran before the file: with a symbolic link two names.
+	 */
+	return match_left(ret->items, ret->nr, same_program)
+		       ?: match_left(ret->items, ret->nr, same_comm);
 }
 
 void diff_groups__release(struct diff_groups *groups)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside of diff.c: the processes of two reports, by comm and exe. */
+/* Inside of diff.c: the processes of two reports, by comm and exe, or what is left by less. */
 #ifndef MEMTRACE_REPORT_DIFF_MATCH_H
 #define MEMTRACE_REPORT_DIFF_MATCH_H
 
@@ -17,7 +17,7 @@ struct diff_group {
 	size_t nr_of[DIFF_SIDES];
 	const char *program; /* last component of exe: a deploy may change the others */
 	size_t program_len;
-	struct diff_group *elsewhere; /* the other side's, matched by that */
+	struct diff_group *elsewhere; /* the other side's, by program or comm */
 	bool taken;		      /* is elsewhere of another */
 };
 
