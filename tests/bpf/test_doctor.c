@@ -109,6 +109,52 @@ static void test_text(void **state)
 	assert_string_equal(live__err(memtrace), "");
 }
 
+/* Best of the probes of page faults that have one of these names: 1 offered, 0 not, -1 not known.
+ */
+static int best_way(const json_t *doc, const json_t *names)
+{
+	json_t *row, *own, *name;
+	int best = 0;
+	size_t i, j;
+
+	json_array_foreach(live__at(doc, "probes"), i, row)
+	{
+		bool among = false;
+
+		if (strcmp(live__text(row, "fact"), "page faults"))
+			continue;
+		own = json_array_get(live__at(row, "probes"), 0);
+		json_array_foreach(names, j, name) among |= json_equal(own, name);
+		if (!among || json_is_false(live__at(row, "offered")))
+			continue;
+		if (json_is_true(live__at(row, "offered")))
+			return 1;
+		best = -1;
+	}
+	return best;
+}
+
+/* What goes with a probe of page faults is not surer than that is. */
+static void assert_no_surer(const json_t *doc)
+{
+	size_t i, nr_unknown = 0;
+	json_t *row, *offered;
+
+	json_array_foreach(live__at(doc, "probes"), i, row)
+	{
+		if (json_is_null(live__at(row, "probes")))
+			continue;
+		offered = live__at(row, "offered");
+		nr_unknown += json_is_null(offered);
+		if (json_is_true(offered) && best_way(doc, live__at(row, "probes")) != 1)
+			fail_msg("%s by %s: yes", live__text(row, "fact"), live__text(row, "via"));
+		if (json_is_null(offered))
+			assert_string_equal(live__text(row, "why_not"), "only root can tell");
+	}
+	/* Perf events at least are not known. */
+	assert_true(nr_unknown > 0);
+}
+
 /* Without root it says what it can, and ends as a run would. */
 static void test_without_root(void **state)
 {
@@ -136,6 +182,7 @@ static void test_without_root(void **state)
 	assert_true(json_is_false(live__at(check_named(doc, "privileges"), "ok")));
 	assert_true(json_is_true(live__at(check_named(doc, "BTF"), "ok")));
 	assert_true(json_is_null(live__at(check_named(doc, "ring buffer"), "ok")));
+	assert_no_surer(doc);
 }
 
 int main(void)

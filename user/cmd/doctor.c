@@ -95,32 +95,47 @@ static void doctor__list_ways(struct doctor_probe *row, unsigned int ways)
 					 used ? ", " : "", fault_way__name(way));
 }
 
+/* The ways to page faults that may be there, and those that are. */
+struct ways {
+	unsigned int maybe, sure;
+};
+
+/* What goes with a way to page faults is there if the way is: those come first. */
+static enum doctor_answer ways__bound(struct ways *ways, const struct probe *probe,
+				      enum doctor_answer offered, struct error *why)
+{
+	if (!strcmp(probe->fact, probe__at(0)->fact)) {
+		ways->maybe |= offered != DOCTOR_NO ? probe->ways : 0;
+		ways->sure |= offered == DOCTOR_YES ? probe->ways : 0;
+		return offered;
+	}
+	if (!probe->ways || offered != DOCTOR_YES || probe->ways & ways->sure)
+		return offered;
+	if (probe->ways & ways->maybe) {
+		error__set(why, EPERM, "only root can tell");
+		return DOCTOR_UNKNOWN;
+	}
+	error__set(why, ENOTSUP, "its probe of page faults is not to be had");
+	return DOCTOR_NO;
+}
+
 static void doctor__look_at_probes(struct doctor *doctor)
 {
 	struct probe_kernel kernel;
 	struct error why = {};
 	const struct probe *probe;
 	bool known = !probe_kernel__open(&kernel, &why);
-	unsigned int ways = 0;
+	struct ways ways = {};
 
 	for (size_t i = 0; (probe = probe__at(i)) && i < DOCTOR_MAX_PROBES; i++) {
 		struct doctor_probe *row = &doctor->probes[doctor->nr_probes++];
-
-		bool first_fact = !strcmp(probe->fact, probe__at(0)->fact);
 
 		row->fact = probe->fact;
 		row->via = probe->via;
 		row->misses = probe->misses;
 		doctor__list_ways(row, probe->ways);
 		row->offered = known ? probe__answer(doctor, probe, &kernel, &why) : DOCTOR_NO;
-		/* Page faults come first; what goes with a way to them is there if the way is. */
-		if (first_fact && row->offered != DOCTOR_NO)
-			ways |= probe->ways;
-		else if (!first_fact && row->offered == DOCTOR_YES && probe->ways &&
-			 !(probe->ways & ways)) {
-			row->offered = DOCTOR_NO;
-			error__set(&why, ENOTSUP, "its probe of page faults is not to be had");
-		}
+		row->offered = ways__bound(&ways, probe, row->offered, &why);
 		if (row->offered != DOCTOR_YES)
 			text__copy(row->why, sizeof(row->why), why.text);
 	}
