@@ -335,6 +335,16 @@ static void test_check(void **state)
 	assert_has_lines(text, "Check against the kernel's own count: NOT OK\n");
 	assert_has_lines(text, "      -1  unexplained\n");
 	free(text);
+	/* Something populated what memtrace does not see: what that may be is told. */
+	report = sample__full();
+	report->processes[0].check.unexplained = 1024;
+	report->processes[0].check.ok = false;
+	text = rendered(report, &ascii_80);
+	assert_has_lines(text,
+			 "  +1,024  unexplained (direct I/O, io_uring or ptrace populate pages "
+			 "unseen)\n");
+	assert_tidy(text, 80);
+	free(text);
 }
 
 static void test_lost_end(void **state)

@@ -162,7 +162,10 @@ static void check_explanation(struct table *table, const struct report_check *ch
 		  check->unexplained > 0   ? "+"
 		  : check->unexplained < 0 ? "-"
 					   : "",
-		  unexplained, "unexplained");
+		  unexplained,
+		  check->unexplained > 0
+			  ? "unexplained (direct I/O, io_uring or ptrace populate pages unseen)"
+			  : "unexplained");
 	if (check->unexplained)
 		table__style(table, check->ok ? STYLE_NONE : STYLE_BAD);
 }
