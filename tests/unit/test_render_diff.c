@@ -100,8 +100,8 @@ static void test_whole(void **state)
 		"Processes, largest change in faults first\n"
 		"  comm       procs  faults A  faults B  change        %  heap peak  RSS at end\n"
 		"  postgres       1     1,000     2,000  +1,000  +100.0%   +1.0 MiB           =\n"
-		"  new       0 -> 2         -        23     +23      new          =           -\n"
-		"  old       1 -> 0        10         -     -10     gone          =           -\n"
+		"  new       0 -> 2         -        23     +23      new          -           -\n"
+		"  old       1 -> 0        10         -     -10     gone          -           -\n"
 		"  in all    2 -> 3     1,010     2,023  +1,013  +100.3%   +1.0 MiB           -\n"
 		"\n"
 		"== postgres ====================================================================\n"
@@ -140,6 +140,36 @@ static void test_whole(void **state)
 		"  minor faults  10  -     -10  gone     1/s       -\n"
 		"  by region\n"
 		"    heap        10  -     -10  gone     1/s       -\n");
+	free(text);
+}
+
+/* What had ended has no RSS at the end: that of a new or gone one is not "as before". */
+static void test_ended(void **state)
+{
+	struct pair pair = pair__new(2, 2);
+	struct report_process *const ended[] = {
+		pair__name(pair.a, 0, "both", "/bin/both"),
+		pair__name(pair.b, 0, "both", "/bin/both"),
+		pair__name(pair.a, 1, "old", "/bin/old"),
+		pair__name(pair.b, 1, "new", "/bin/new"),
+	};
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		pair__faults(ended[i], 10 - i);
+		ended[i]->ended = true;
+		ended[i]->heap.rss_bytes = 4096;
+		ended[i]->heap.peak_rss_bytes = i ? BYTES_UNKNOWN : 4096;
+	}
+	text = render(&pair, &ascii_80, false);
+	assert_has_lines(
+		text,
+		"  comm     procs  faults A  faults B  change       %  heap peak  RSS at end\n"
+		"  old     1 -> 0         8         -      -8    gone          -           -\n"
+		"  new     0 -> 1         -         7      +7     new          -           -\n"
+		"  both         1        10         9      -1  -10.0%          =           =\n"
+		"  in all       2        18        16      -2  -11.1%          =           =\n");
 	free(text);
 }
 
@@ -517,19 +547,13 @@ static void test_stream_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole),
-		cmocka_unit_test(test_rates),
-		cmocka_unit_test(test_whole_runs),
-		cmocka_unit_test(test_warnings),
-		cmocka_unit_test(test_colour),
-		cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_narrow_and_wide),
-		cmocka_unit_test(test_top),
-		cmocka_unit_test(test_no_change),
-		cmocka_unit_test(test_details),
-		cmocka_unit_test(test_json),
-		cmocka_unit_test(test_json_warnings),
-		cmocka_unit_test(test_stream_error),
+		cmocka_unit_test(test_whole),	      cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_rates),	      cmocka_unit_test(test_whole_runs),
+		cmocka_unit_test(test_warnings),      cmocka_unit_test(test_colour),
+		cmocka_unit_test(test_hostile),	      cmocka_unit_test(test_narrow_and_wide),
+		cmocka_unit_test(test_top),	      cmocka_unit_test(test_no_change),
+		cmocka_unit_test(test_details),	      cmocka_unit_test(test_json),
+		cmocka_unit_test(test_json_warnings), cmocka_unit_test(test_stream_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,7 +100,10 @@ void diff_cells__change(const struct diff_cells *cells, const struct diff_row *r
 	enum form form = compared_form(cells->diff, row);
 	double change = form == FORM_RATE ? b - a : (double)diff_row__change(row);
 
-	if (isnan(a) || isnan(b))
+	bool in_both = cells->process->nr[DIFF_A] && cells->process->nr[DIFF_B];
+
+	/* Nothing on one side, and no such process on the other: that is not "as before". */
+	if (isnan(a) || isnan(b) || (a == b && !in_both))
 		table__add(cells->table, "-");
 	else if (a == b)
 		table__add(cells->table, "=");
