@@ -218,6 +218,20 @@ static void test_words(void **state)
 		{"-a --record -", "--record -: 'memtrace record -o -' writes to a pipe"},
 		{"-a -q report x", "'report' goes before all options"},
 		{"-a --record x -o x", "-o and --record name the same file"},
+		{"dcotor", "unexpected 'dcotor': did you mean 'doctor'?"},
+		{"docter", "unexpected 'docter': did you mean 'doctor'?"},
+		{"Report x", "unexpected 'Report': did you mean 'report'?"},
+		{"dif x y", "unexpected 'dif': did you mean 'diff'?"},
+		{"exports -q x", "unexpected 'exports': did you mean 'export'?"},
+		{"recrod -p 1", "unexpected 'recrod': did you mean 'record'?"},
+		{"ls", "unexpected 'ls': a command to trace goes after --, a recording after "
+		       "'memtrace report'"},
+		{"df", "unexpected 'df': a command to trace goes after --, a recording after "
+		       "'memtrace report'"},
+		{"record-keeping-of-all",
+		 "unexpected 'record-keeping-of-all': a command to trace goes after --, a "
+		 "recording after 'memtrace report'"},
+		{"doctor dcotor", "unexpected 'dcotor': doctor takes no target"},
 		{"replay x", "unexpected 'replay': a command to trace goes after --, a recording "
 			     "after 'memtrace report'"},
 

@@ -204,6 +204,9 @@ static error_t parse_argument(struct parse *parse, const char *text)
 
 	if (verb__named(text) && !max)
 		return usage_error(parse, "'%s' goes before all options", text);
+	if (opt->verb == VERB_TRACE && verb__like(text) != VERB_TRACE)
+		return usage_error(parse, "unexpected '%s': did you mean '%s'?", text,
+				   verbs[verb__like(text)].name);
 	if (!max && opt->verb == VERB_RECORD)
 		return usage_error(parse,
 				   "unexpected '%s': the recording's name goes after -o, a command "

@@ -171,6 +171,52 @@ enum verb verb__named(const char *name)
 	return VERB_TRACE;
 }
 
+#define WORD_MOST 12
+
+static unsigned int least(unsigned int a, unsigned int b)
+{
+	return a < b ? a : b;
+}
+
+/* Letters to insert, drop, replace or swap with the next; both have WORD_MOST letters at most. */
+static unsigned int nr_typos(const char *a, const char *b)
+{
+	unsigned int d[WORD_MOST + 1][WORD_MOST + 1];
+	size_t len_a = strlen(a), len_b = strlen(b);
+
+	for (size_t i = 0; i <= len_a; i++)
+		for (size_t j = 0; j <= len_b; j++) {
+			if (!i || !j) {
+				d[i][j] = i + j;
+				continue;
+			}
+			d[i][j] = least(least(d[i - 1][j], d[i][j - 1]) + 1,
+					d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
+		}
+	return d[len_a][len_b];
+}
+
+enum verb verb__like(const char *word)
+{
+	enum verb like = VERB_TRACE;
+	unsigned int least_typos = WORD_MOST;
+
+	if (strlen(word) > WORD_MOST)
+		return VERB_TRACE;
+	for (enum verb verb = VERB_TRACE + 1; verb < NR_VERBS; verb++) {
+		unsigned int typos = nr_typos(word, verbs[verb].name);
+
+		/* One letter of three, no more. */
+		if (typos < least_typos && typos <= strlen(verbs[verb].name) / 3) {
+			least_typos = typos;
+			like = verb;
+		}
+	}
+	return like;
+}
+
 void verb__options(enum verb verb, struct argp_option options[MAX_VERB_OPTIONS])
 {
 	size_t nr = 0;

@@ -27,6 +27,9 @@ static inline bool verb__traces(enum verb verb)
 /* The verb of this name; VERB_TRACE: none has it. */
 enum verb verb__named(const char *name);
 
+/* The verb that may have been meant by a word that is none; VERB_TRACE: it is like none. */
+enum verb verb__like(const char *word);
+
 /* An option, or with neither name nor key a heading, and the verbs that have it, a bit for each. */
 struct verb_option {
 	unsigned int verbs;
