@@ -105,6 +105,9 @@ static void test_text(void **state)
 	assert_int_equal(live__exit_code(memtrace), 0);
 	assert_non_null(strstr(live__out(memtrace), "\n  > yes "));
 	assert_non_null(strstr(live__out(memtrace), "\nTracing works here"));
+	/* Where tracing works lockdown is no hindrance, which must not read as "it is on". */
+	assert_non_null(strstr(live__out(memtrace), "\n  lockdown        ok   "));
+	assert_null(strstr(live__out(memtrace), "lockdown        ok   not "));
 	assert_true(longest_line(live__out(memtrace)) <= 80);
 	assert_string_equal(live__err(memtrace), "");
 }

@@ -19,28 +19,33 @@ static void head(struct text *text, const struct doctor *doctor)
 	free(kernel);
 }
 
-/* One word, as wide as the column that it stands in. */
-#define ANSWER_COLUMNS 5
-
-static void answer(struct text *text, enum doctor_answer answer)
-{
-	static const struct {
+struct answers {
+	struct {
 		const char *word;
 		enum text_style style;
-	} words[] = {
-		[DOCTOR_NO] = {"no", STYLE_BAD},
-		[DOCTOR_YES] = {"yes", STYLE_GOOD},
-		[DOCTOR_UNKNOWN] = {"?", STYLE_DIM},
-	};
-	unsigned int column = text->column + ANSWER_COLUMNS;
+	} of[3];
+	unsigned int columns; /* of the widest, and what is between it and the next column */
+};
 
-	text__style(text, words[answer].style);
-	text__add(text, words[answer].word);
+static void answer(struct text *text, const struct answers *answers, enum doctor_answer answer)
+{
+	unsigned int column = text->column + answers->columns;
+
+	text__style(text, answers->of[answer].style);
+	text__add(text, answers->of[answer].word);
 	text__style(text, STYLE_NONE);
 	text__pad(text, column);
 }
 
 #define NAME_COLUMNS 18
+
+/* It is no hindrance, or it is one: "lockdown  yes" would be read as something else. */
+static const struct answers is_fine = {
+	.of = {[DOCTOR_NO] = {"bad", STYLE_BAD},
+	       [DOCTOR_YES] = {"ok", STYLE_GOOD},
+	       [DOCTOR_UNKNOWN] = {"?", STYLE_DIM}},
+	.columns = 5,
+};
 
 static void checks(struct text *text, const struct doctor *doctor)
 {
@@ -52,8 +57,8 @@ static void checks(struct text *text, const struct doctor *doctor)
 
 		text__addf(text, "  %s", check->name);
 		text__pad(text, NAME_COLUMNS);
-		answer(text, check->answer);
-		text__wrap(text, NAME_COLUMNS + ANSWER_COLUMNS, detail ? detail : "");
+		answer(text, &is_fine, check->answer);
+		text__wrap(text, NAME_COLUMNS + is_fine.columns, detail ? detail : "");
 		text__end(text);
 		free(detail);
 	}
@@ -61,10 +66,17 @@ static void checks(struct text *text, const struct doctor *doctor)
 
 #define VIA_COLUMN 12
 
+static const struct answers is_offered = {
+	.of = {[DOCTOR_NO] = {"no", STYLE_BAD},
+	       [DOCTOR_YES] = {"yes", STYLE_GOOD},
+	       [DOCTOR_UNKNOWN] = {"?", STYLE_DIM}},
+	.columns = 5,
+};
+
 static void probe(struct text *text, const struct doctor_probe *row)
 {
 	text__addf(text, "  %s", row->chosen ? text__either(text, "▸ ", "> ") : "  ");
-	answer(text, row->offered);
+	answer(text, &is_offered, row->offered);
 	text__pad(text, VIA_COLUMN);
 	text__wrapf(text, VIA_COLUMN, *row->probes ? "%s [%s]" : "%s", row->via, row->probes);
 	text__end(text);

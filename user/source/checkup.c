@@ -106,7 +106,7 @@ int checkup__lockdown(struct error *found)
 	if (!file || !fgets(line, sizeof(line), file) || !(begin = strchr(line, '[')) ||
 	    !(end = strchr(begin, ']')))
 		/* cppcheck-suppress resourceLeak ; the attribute closes it */
-		return found__set(found, "not told by this kernel");
+		return found__set(found, "none told by this kernel");
 	*end = '\0';
 	if (!strcmp(begin + 1, "confidentiality"))
 		/* cppcheck-suppress resourceLeak ; the attribute closes it */
