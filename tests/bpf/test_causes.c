@@ -286,11 +286,16 @@ static void skip_without_thp(void)
 
 static void test_huge(void **state)
 {
-	json_t *process;
+	json_t *process, *row;
 
 	skip_without_thp();
 	process = check(*state, "huge --pages 8 --last", "huge=8 anon_zero=1");
 	assert_number(process, "faults.huge_bytes", 8 * HUGE_BYTES);
+	row = json_array_get(live__at(process, "faults.by_mapping"), 0);
+	assert_number(row, "faults", 8);
+	assert_number(row, "pages_touched", 8 * HUGE_BYTES / 4096);
+	assert_number(row, "mapped_bytes", 8 * HUGE_BYTES);
+	assert_string_equal(live__text(row, "pattern"), "up");
 	check(*state, "huge --pages 8 --last --each", "huge=8 anon_zero=1");
 	check(*state, "huge --pages 8 --last --access read", "huge=8 anon_zero=1");
 	/* It is the next fault that tells: without one, or once it is gone, nobody knows. */

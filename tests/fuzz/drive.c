@@ -86,7 +86,8 @@ static void check_latency(const struct report_process *row)
 static void check_sums(const struct report_process *row, uint64_t most)
 {
 	uint64_t by_region = 0, by_access = 0, by_mapping = 0, by_slice = 0, major = 0;
-	uint64_t by_cause = 0;
+	/* A fault touches a page, or all of a huge page. */
+	uint64_t by_cause = 0, by_huge = row->faults.by_cause[CAUSE_HUGE] * 511;
 
 	for (int i = 0; i < NR_REGIONS; i++)
 		by_region += row->faults.by_region[i];
@@ -96,16 +97,18 @@ static void check_sums(const struct report_process *row, uint64_t most)
 		by_cause += row->faults.by_cause[i];
 	for (size_t i = 0; i < row->faults.nr_mappings; i++) {
 		MUST(row->faults.mappings[i].major <= row->faults.mappings[i].faults);
-		MUST(row->faults.mappings[i].pages_touched <= row->faults.mappings[i].faults);
+		MUST(row->faults.mappings[i].pages_touched <=
+		     row->faults.mappings[i].faults + by_huge);
 		by_mapping += row->faults.mappings[i].faults;
 		major += row->faults.mappings[i].major;
 	}
 	for (size_t i = 0; i < row->faults.nr_slices; i++) {
-		MUST(row->faults.slices[i].pages_touched <= row->faults.slices[i].faults);
+		MUST(row->faults.slices[i].pages_touched <= row->faults.slices[i].faults + by_huge);
 		by_slice += row->faults.slices[i].faults;
 	}
 	for (int i = 0; i < REPORT_ANON_SIZES; i++)
-		MUST(row->faults.anon_sizes[i].pages_touched <= row->faults.anon_sizes[i].faults);
+		MUST(row->faults.anon_sizes[i].pages_touched <=
+		     row->faults.anon_sizes[i].faults + by_huge);
 	MUST(row->faults.total <= most);
 	MUST(row->faults.minor + row->faults.major == row->faults.total);
 	MUST(row->faults.user + row->faults.kernel == row->faults.total);

@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "events.h"
+#include "report/build.h"
+#include "report/report.h"
 
 #define AREA 0x7f1000000000ULL
 #define HUGE (2ULL << 20)
@@ -179,6 +181,83 @@ static void test_miss(void **state)
 	assert_int_equal(feed__proc(feed)->faults.by_cause[CAUSE_UNKNOWN], 0);
 }
 
+/* The one mapping's row, and what is touched of the slice that each of its pieces is. */
+static void assert_touched(struct feed *feed, uint64_t faults, uint64_t pages,
+			   enum fault_pattern pattern, const uint64_t slices[4])
+{
+	const struct report_process *row;
+	struct report *report;
+	size_t at = 0;
+
+	assert_int_equal(report__build(feed->model, "1", 0, &report), 0);
+	row = &report->processes[0];
+	assert_int_equal(row->faults.nr_mappings, 1);
+	assert_int_equal(row->faults.mappings[0].faults, faults);
+	assert_int_equal(row->faults.mappings[0].pages_touched, pages);
+	assert_int_equal(row->faults.mappings[0].pattern, pattern);
+	for (uint64_t i = 0; i < 4; i++) {
+		if (at == row->faults.nr_slices || row->faults.slices[at].start != AREA + i * HUGE)
+			assert_int_equal(slices[i], 0);
+		else
+			assert_int_equal(row->faults.slices[at++].pages_touched, slices[i]);
+	}
+	assert_int_equal(at, row->faults.nr_slices);
+	report__free(report);
+}
+
+/* All pages of a huge page are touched, once it is sure that there was one and it counts. */
+static void test_touches_all(void **state)
+{
+	struct feed *feed = *state;
+
+	begin(feed);
+	huge(feed, PID, AREA, HUGE);
+	assert_touched(feed, 1, 1, PATTERN_NONE, (uint64_t[4]){1});
+	fault_on(feed, PID, 0, 0, AREA + HUGE, MT_ENTRY_NO_TABLE, FLT(1, 0));
+	assert_touched(feed, 2, 513, PATTERN_NONE, (uint64_t[4]){512, 1});
+	/* Counted already when it is told. */
+	feed__call(feed, MT_KIND_MADVISE, PID, ARGS(AREA, PAGE, MADV_NORMAL), 0, FLT(2, 0));
+	huge(feed, PID, AREA + HUGE, HUGE);
+	assert_touched(feed, 2, 1024, PATTERN_NONE, (uint64_t[4]){512, 512});
+	/* Taken twice: the kernel does not count the first. */
+	for (int i = 0; i < 2; i++) {
+		fault_on(feed, PID, 0, 0, AREA + 2 * HUGE, MT_ENTRY_NO_TABLE, FLT(2, 0));
+		huge(feed, PID, AREA + 2 * HUGE, HUGE);
+	}
+	fault_on(feed, PID, 0, 0, AREA + 3 * HUGE, MT_ENTRY_NO_TABLE, FLT(3, 0));
+	assert_touched(feed, 4, 3 * 512 + 1, PATTERN_NONE, (uint64_t[4]){512, 512, 512, 1});
+	assert_int_equal(feed__proc(feed)->check.not_counted, 1);
+}
+
+/* A small page of it was touched before, and one fault is the step of a huge page on. */
+static void test_touched_before(void **state)
+{
+	struct feed *feed = *state;
+
+	feed__mmap(feed, AREA, 4 * HUGE, RW, ANON, FLT(0, 0));
+	for (int i = 0; i < 4; i++) {
+		fault_on(feed, PID, 0, 0, AREA + i * HUGE, MT_ENTRY_NO_TABLE, FLT(i, 0));
+		huge(feed, PID, AREA + i * HUGE, HUGE);
+	}
+	feed__call(feed, MT_KIND_MADVISE, PID, ARGS(AREA, 4 * HUGE, MADV_DONTNEED), 0, FLT(4, 0));
+	assert_touched(feed, 4, 2048, PATTERN_NONE, (uint64_t[4]){512, 512, 512, 512});
+	fault_on(feed, PID, 0, 0, AREA + PAGE, MT_ENTRY_NO_TABLE, FLT(4, 0));
+	huge(feed, PID, AREA + PAGE, HUGE);
+	fault_on(feed, PID, 0, 0, AREA + HUGE, MT_ENTRY_NO_TABLE, FLT(5, 0));
+	assert_touched(feed, 6, 2048, PATTERN_UP, (uint64_t[4]){512, 512, 512, 512});
+}
+
+/* What was mapped is gone by the time it is told. */
+static void test_unmapped_meanwhile(void **state)
+{
+	struct feed *feed = *state;
+
+	begin(feed);
+	feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(AREA, 4 * HUGE), 0, FLT(1, 0));
+	huge(feed, PID, AREA, HUGE);
+	assert_touched(feed, 1, 1, PATTERN_NONE, (uint64_t[4]){0});
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, feed__setup, feed__teardown)
@@ -192,6 +271,9 @@ int main(void)
 		TEST(test_told_of_the_dead),
 		TEST(test_no_room),
 		TEST(test_miss),
+		TEST(test_touches_all),
+		TEST(test_touched_before),
+		TEST(test_unmapped_meanwhile),
 	};
 
 	return cmocka_run_group_tests_name("model_huge", tests, NULL, NULL);

@@ -54,6 +54,24 @@ static void test_causes(void **state)
 	free(text);
 }
 
+/* Where it is not known of a fault whether it mapped a huge page. */
+static void test_merged(void **state)
+{
+	static const enum fault_cause merged[] = {CAUSE_ANON_MERGED, CAUSE_FILE_MERGED,
+						  CAUSE_SHMEM_MERGED};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct report *report = sample__timed();
+		char *text;
+
+		report->processes[0].faults.by_cause[merged[i]] = 1;
+		text = rendered(report, &ascii_80);
+		assert_has_lines(text, "  at least 488 huge pages mapped: 976.0 MiB\n");
+		free(text);
+	}
+}
+
 /* Of older recordings, and where nothing times faults. */
 static void test_unknown(void **state)
 {
@@ -287,10 +305,11 @@ static void test_json_slow(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_causes),	     cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_latency),	     cmocka_unit_test(test_slow),
-		cmocka_unit_test(test_widths),	     cmocka_unit_test(test_json_causes),
-		cmocka_unit_test(test_json_latency), cmocka_unit_test(test_json_slow),
+		cmocka_unit_test(test_causes),	    cmocka_unit_test(test_merged),
+		cmocka_unit_test(test_unknown),	    cmocka_unit_test(test_latency),
+		cmocka_unit_test(test_slow),	    cmocka_unit_test(test_widths),
+		cmocka_unit_test(test_json_causes), cmocka_unit_test(test_json_latency),
+		cmocka_unit_test(test_json_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,6 +96,20 @@ static void pending__find_cause(struct process *proc, struct pending *fault)
 	proc->faults.by_cause[fault->cause]++;
 }
 
+/* Once it is known that it was counted, and as what: nothing of this is ever taken back. */
+static void pending__touch_huge(struct process *proc, const struct pending *fault)
+{
+	struct miss *miss = miss__of(proc, fault);
+	unsigned int fresh;
+
+	if (fault->cause != CAUSE_HUGE || !fault->slice)
+		return;
+	fresh = slice__touch_all(fault->slice, fault->addr);
+	fault->place->pages_touched += fresh;
+	if (miss)
+		miss->pages_touched += fresh;
+}
+
 static void pending__revoke(struct process *proc, struct thread *thread)
 {
 	struct pending *fault = &thread->pending;
@@ -144,8 +158,13 @@ void faults__take_huge(struct process *proc, struct thread *thread, const struct
 		return;
 	fault->facts.huge = huge->size_bytes > 1ULL << PAGE_SHIFT ? HUGE_YES : HUGE_NO;
 	pending__find_cause(proc, fault);
-	if (fault->facts.huge == HUGE_YES)
-		proc->faults.huge_bytes += huge->size_bytes;
+	if (fault->facts.huge != HUGE_YES)
+		return;
+	proc->faults.huge_bytes += huge->size_bytes;
+	if (fault->place->last_page == fault->addr >> PAGE_SHIFT)
+		fault->place->last_was_huge = true;
+	if (!fault->open)
+		pending__touch_huge(proc, fault);
 }
 
 static void pending__settle(struct process *proc, struct thread *thread, uint32_t *min,
@@ -163,6 +182,8 @@ static void pending__settle(struct process *proc, struct thread *thread, uint32_
 		pending__revoke(proc, thread);
 	}
 	thread->pending.open = false;
+	if (thread->pending.counted)
+		pending__touch_huge(proc, &thread->pending);
 }
 
 void faults__settle(struct process *proc, struct thread *thread, struct flt flt,
@@ -313,7 +334,7 @@ static void faults__note_miss(struct process *proc, struct thread *thread)
 		.addr = fault->addr,
 		.tid = thread->tid,
 		.facts = fault->facts,
-		.fresh = fault->fresh,
+		.pages_touched = fault->fresh,
 		.kernel = fault->kernel,
 	};
 }
@@ -396,6 +417,7 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 		slice__add_share(pending->slice, place->name, place->region);
 	place->pages_touched += pending->fresh;
 	place__note_step(place, fault->addr >> PAGE_SHIFT);
+	place->last_was_huge = facts.huge == HUGE_YES;
 	runs__note(proc, thread, fault->addr >> PAGE_SHIFT);
 	pending__account(proc, thread, pending, false, 1);
 	proc->faults.huge_bytes += facts.huge == HUGE_YES ? fault->huge_bytes : 0;
@@ -421,8 +443,8 @@ static int miss__resolve(struct process *proc, struct miss *miss, const struct v
 	place->faults++;
 	other->major -= miss->major;
 	place->major += miss->major;
-	other->pages_touched -= miss->fresh;
-	place->pages_touched += miss->fresh;
+	other->pages_touched -= miss->pages_touched;
+	place->pages_touched += miss->pages_touched;
 	pages__move_share(&proc->faults.pages, miss->addr, place->name, place->region);
 	facts__set_vma(&miss->facts, &proc->mirror, vma, miss->addr);
 	proc->faults.by_cause[cause]--;

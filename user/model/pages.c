@@ -47,6 +47,16 @@ struct slice *pages__fault(struct pages *pages, uint64_t addr, bool *fresh)
 	return slice;
 }
 
+unsigned int slice__touch_all(struct slice *slice, uint64_t addr)
+{
+	unsigned int page = page__of(addr), fresh = SLICE_PAGES - slice__touched(slice);
+
+	if (!(slice->touched[page / 64] & 1ULL << page % 64))
+		return 0;
+	memset(slice->touched, 0xff, sizeof(slice->touched));
+	return fresh;
+}
+
 void pages__undo(struct slice *slice, uint64_t addr, bool was_fresh)
 {
 	unsigned int page = page__of(addr);

@@ -47,6 +47,11 @@ struct pages {
 
 /* Note a fault; *fresh: the page had not faulted before. NULL without memory. */
 struct slice *pages__fault(struct pages *pages, uint64_t addr, bool *fresh);
+/*
+ * A huge page that the fault is in was mapped: it has touched all of its slice, also where the page
+ * is larger. Returns how many pages had not been; none if what it mapped is unmapped by now.
+ */
+unsigned int slice__touch_all(struct slice *slice, uint64_t addr);
 /* Take it back: it was no fault after all. */
 void pages__undo(struct slice *slice, uint64_t addr, bool was_fresh);
 /* What the fault was in, as far as a name (NULL: none) or else the region tells. Borrows name. */

@@ -125,14 +125,14 @@ static struct place *place__add_to_sum(struct process *proc, const struct place 
 	return sum;
 }
 
-/* Faults whose end is not known yet end where the counts have gone. */
+/* What becomes known of faults later is counted where the counts have gone. */
 static void threads__leave_folded(struct process *proc)
 {
 	struct thread *thread, *next;
 
 	usage__step(proc->usage, HASH_COUNT(proc->threads));
 	HASH_ITER (hh, proc->threads, thread, next)
-		if (thread->pending.open && thread->pending.place->folded_into)
+		if (thread->pending.place && thread->pending.place->folded_into)
 			thread->pending.place = thread->pending.place->folded_into;
 }
 
@@ -230,7 +230,9 @@ struct place *place__other(struct process *proc)
 void place__note_step(struct place *place, uint64_t page)
 {
 	int64_t stride = (int64_t)(page - place->last_page);
-	int64_t near = place->name || place->region == REGION_SHMEM ? FAULT_AROUND_PAGES : 1;
+	int64_t near = place->last_was_huge			      ? SLICE_PAGES
+		       : place->name || place->region == REGION_SHMEM ? FAULT_AROUND_PAGES
+								      : 1;
 
 	if (place->faults) {
 		if (stride > 0 && stride <= near)

@@ -18,7 +18,7 @@ void place__note_step(struct place *place, uint64_t page);
 void places__measure(struct process *proc);
 /*
  * After that: distinct pages, of what is mapped now, or of all that was where nothing is any more.
- * Never more than the faults that are counted here.
+ * Never more than the faults that are counted here, each that mapped a huge page for 512.
  */
 uint64_t place__touched(const struct place *place);
 

@@ -40,6 +40,7 @@ struct place {
 	uint64_t touched_now;	/* pages of what is mapped, wherever counted; places__measure() */
 	uint64_t origin;	/* of the mapping of its last fault */
 	bool several;		/* mappings have had faults: their pages may be the same */
+	bool last_was_huge;	/* its last fault mapped a huge page */
 	uint64_t last_page;
 	int64_t last_stride;
 	uint64_t steps_up;
@@ -146,9 +147,9 @@ struct miss {
 	uint32_t tid; /* the thread whose last fault it may be still */
 	struct fault_facts facts;
 	bool major;
-	bool fresh;
 	bool kernel;
 	bool timed; /* how long it took waits to be noted */
+	uint32_t pages_touched;
 	uint32_t weight;
 	struct slow_fault time;
 };

@@ -116,12 +116,17 @@ static const char *cause_name(unsigned int i)
 static void beside_causes(struct text *text, const struct report_process *process)
 {
 	uint64_t invalid = process->faults.invalid, populated = process->check.populated;
-	uint64_t huge = process->faults.by_cause[CAUSE_HUGE];
+	const uint64_t *by_cause = process->faults.by_cause;
+	uint64_t huge = by_cause[CAUSE_HUGE];
+	/* Of which any may have mapped one. */
+	bool merged = by_cause[CAUSE_ANON_MERGED] || by_cause[CAUSE_FILE_MERGED] ||
+		      by_cause[CAUSE_SHMEM_MERGED];
 
 	if (huge) {
 		text__pad(text, 2);
-		text__wrapf(text, 2, "%s huge page%s mapped: %s", units__count(huge).s,
-			    text__plural(huge), units__bytes(process->faults.huge_bytes).s);
+		text__wrapf(text, 2, "%s%s huge page%s mapped: %s", merged ? "at least " : "",
+			    units__count(huge).s, text__plural(huge),
+			    units__bytes(process->faults.huge_bytes).s);
 		text__end(text);
 	}
 	if (!invalid && !populated)

@@ -36,7 +36,7 @@ struct report_mapping {
 	uint64_t mapped_bytes; /* mapped now, or at most (for what is unmapped by now) */
 	uint64_t faults;
 	uint64_t major;
-	uint64_t pages_touched; /* distinct pages that faulted; at most the faults */
+	uint64_t pages_touched; /* distinct ones that faulted; all of a huge page's */
 	enum fault_pattern pattern;
 	bool unmapped;
 	bool several; /* it is unmapped, and pages_touched are of several mappings */
