@@ -105,8 +105,8 @@ static void test_latency(void **state)
 		"  latency: p50 1.3 us, p90 61.4 us, p99 950 us, max 20.3 ms\n"
 		"  time in faults: about 76.5 ms in sum over its threads, 0.8% of the time that\n"
 		"  it was traced\n"
-		"  timed: every major fault and one of 17 minor ones, 127 in all; each of those\n"
-		"  stands for 17; and every one of 1.0 ms or longer\n"
+		"  timed: 127 faults: each major one, each of 1.0 ms or longer, and one of\n"
+		"  17 other minor ones, which stands for 17\n"
 		"\n"
 		"  latency             faults, about      %\n"
 		"  1.02 us to 2.05 us          1,496  74.8%  ####################################\n"
@@ -134,6 +134,87 @@ static void test_latency(void **state)
 	text = rendered(report, &ascii_80);
 	assert_has_lines(text, "  latency: no fault was timed\n  timed: ");
 	free(text);
+	report = sample__timed();
+	report->processes[0].faults.latency.minor_slow_ns = 0;
+	report->processes[0].faults.latency.all.samples = 1;
+	text = rendered(report, &ascii_80);
+	assert_has_lines(text, "  timed: 1 fault: each major one, and one of 17 minor ones, which "
+			       "stands for 17\n");
+	free(text);
+}
+
+/* As in the tables: of four there are no quantiles. */
+static void test_few_samples(void **state)
+{
+	struct report *report = sample__timed();
+	char *text;
+
+	(void)state;
+	report->processes[0].faults.latency.all.samples = 4;
+	text = rendered(report, &ascii_80);
+	assert_has_lines(text, "  latency: max 20.3 ms, of 4 timed: too few for quantiles\n");
+	assert_has_not(text, "p90");
+	free(text);
+	report = sample__timed();
+	report->processes[0].faults.latency.all.samples = 5;
+	text = rendered(report, &ascii_80);
+	assert_has(text, "  latency: p50 1.3 us, p90 61.4 us, p99 950 us, max 20.3 ms\n");
+	free(text);
+}
+
+static void test_share(void **state)
+{
+	static const struct {
+		double share;
+		const char *words;
+	} cases[] = {
+		{0, " 0.0% of the time"},	  {1e-11, " <0.1% of the time"},
+		{0.00049, " <0.1% of the time"},  {0.0006, " 0.1% of the time"},
+		{0.99999, " >99.9% of the time"}, {2.5, " 250.0% of the time"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct report *report = sample__timed();
+		char *text;
+
+		report->processes[0].faults.latency.share = cases[i].share;
+		text = rendered(report, &(struct render_options){.width = 200});
+		assert_has(text, cases[i].words);
+		free(text);
+	}
+}
+
+#define EXPLANATION "\n  what each cause means, and what to do: memtrace(8), CAUSES\n"
+
+/* Once, at the first process that reads from a disk or swap. */
+static void test_explanation(void **state)
+{
+	struct render_options coloured = {.width = 80, .colour = true};
+	struct report *report = sample__timed();
+	char *text = rendered(report, &coloured), *first;
+
+	(void)state;
+	assert_has(text, "\n  \033[2mwhat each cause means");
+	free(text);
+	report = sample__timed();
+	report->processes[0].faults.by_cause[CAUSE_FILE_MAJOR] = 0;
+	text = rendered(report, &ascii_80);
+	assert_has_not(text, "CAUSES");
+	free(text);
+	report = sample__empty(2);
+	for (int i = 0; i < 2; i++) {
+		sample__faults(&report->processes[i]);
+		sample__latency(&report->processes[i]);
+	}
+	report->processes[0].faults.by_cause[CAUSE_FILE_MAJOR] = 0;
+	report->processes[0].faults.by_cause[CAUSE_SWAP_IN] = 1;
+	text = rendered(report, &ascii_80);
+	first = strstr(text, EXPLANATION);
+	assert_non_null(first);
+	assert_non_null(strstr(first, "by cause"));
+	assert_null(strstr(first + 1, EXPLANATION));
+	free(text);
 }
 
 static void test_slow(void **state)
@@ -146,7 +227,7 @@ static void test_slow(void **state)
 	assert_has_lines(text,
 			 "  3 faults took 1.0 ms or longer\n"
 			 "  slow faults     took  cause       where                     code\n"
-			 "   3.500000 s  20.3 ms  file_major  /srv/db/..2Jindex+0x1234  "
+			 "   3.500000 s  20.3 ms  file_major  ../\\x1b[2Jindex+0x1234    "
 			 "memset (libc.so.6)\n"
 			 "   1.250000 s   1.0 ms  file_major  [anon]+0x2000             kernel\n"
 			 "  and 1 more, not as slow\n");
@@ -305,11 +386,12 @@ static void test_json_slow(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_causes),	    cmocka_unit_test(test_merged),
-		cmocka_unit_test(test_unknown),	    cmocka_unit_test(test_latency),
-		cmocka_unit_test(test_slow),	    cmocka_unit_test(test_widths),
-		cmocka_unit_test(test_json_causes), cmocka_unit_test(test_json_latency),
-		cmocka_unit_test(test_json_slow),
+		cmocka_unit_test(test_few_samples),  cmocka_unit_test(test_share),
+		cmocka_unit_test(test_explanation),  cmocka_unit_test(test_causes),
+		cmocka_unit_test(test_merged),	     cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_latency),	     cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_widths),	     cmocka_unit_test(test_json_causes),
+		cmocka_unit_test(test_json_latency), cmocka_unit_test(test_json_slow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,6 +218,18 @@ static void test_fit(void **state)
 	assert_fit("\u65e5\u672c\u8a9e\u65e5\u672c\u8a9e", 6, true, "\u65e5\u2026\u8a9e");
 	assert_fit("abcdef", 1, true, "f");
 	assert_fit("abcdef", 0, true, "");
+	/* a path loses directories before its last part loses anything */
+	assert_fit("/usr/lib/x86/libc.so.6+0x25650", 23, true, "\u2026/x86/libc.so.6+0x25650");
+	assert_fit("/usr/lib/x86/libc.so.6+0x25650", 22, true, "\u2026/libc.so.6+0x25650");
+	assert_fit("/usr/lib/x86/libc.so.6+0x25650", 19, true, "\u2026/libc.so.6+0x25650");
+	assert_fit("/usr/lib/x86/libc.so.6+0x25650", 18, true, "libc.so.6+0x25650");
+	assert_fit("/usr/lib/x86/libc.so.6+0x25650", 20, false, "../libc.so.6+0x25650");
+	assert_fit("/usr/lib/x86/libc.so.6+0x25650", 16, true, "libc.s\u20266+0x25650");
+	assert_fit("memset (/usr/lib/libc.so.6)", 22, true, "memset (\u2026/libc.so.6)");
+	assert_fit("memset (/usr/lib/libc.so.6)", 15, true, "memse\u2026ibc.so.6)");
+	assert_fit("/0123456789", 6, true, "/0\u2026789");
+	assert_fit("kworker/0:1-events", 10, true, "kwo\u2026events");
+	assert_fit("/usr/lib/libc.so.6", 1, true, "6");
 	for (unsigned int i = 0; i < 24; i++) {
 		char *fit =
 			escape__fit("/h/\u65e5\u672c\u8a9e/\\x1b\\xff/e\u0301\u0301.so", i, true);

@@ -213,13 +213,48 @@ static size_t head_bytes(const char *s, unsigned int columns)
 	return at;
 }
 
-char *escape__fit(const char *escaped, unsigned int columns, bool utf8)
+/* head, whose first bytes are meant, and the rest. */
+static char *join(const char *head, size_t bytes, const char *mark, const char *tail)
 {
-	const char *mark = utf8 ? "\u2026" : "..";
-	unsigned int mark_columns = utf8 ? 1 : 2, width = escape__width(escaped), c;
+	char *ret = malloc(bytes + strlen(mark) + strlen(tail) + 1);
+
+	if (!ret)
+		return NULL;
+	memcpy(ret, head, bytes);
+	strcpy(ret + bytes, mark);
+	strcat(ret, tail);
+	return ret;
+}
+
+/* Where the path in "PATH+0x10" or "symbol (PATH)" begins; NULL: there is none. */
+static const char *path__start(const char *s)
+{
+	const char *at = s;
+
+	while ((at = strchr(at, '/')) && at > s && at[-1] != ' ' && at[-1] != '(')
+		at++;
+	return at;
+}
+
+/* The path's end, from that slash on with which it fits into these columns; else its last one. */
+static const char *path__tail(const char *path, unsigned int columns)
+{
+	unsigned int left = escape__width(path), c;
+	const char *base = strrchr(path, '/');
+
+	while (path < base && (*path != '/' || left > columns)) {
+		path += escape__unit(path, &c);
+		left -= c;
+	}
+	return path;
+}
+
+static char *cut_middle(const char *escaped, unsigned int columns, const char *mark,
+			unsigned int mark_columns)
+{
+	unsigned int width = escape__width(escaped), c;
 	const char *tail = escaped;
 	size_t head, len;
-	char *ret;
 
 	if (width <= columns)
 		return strdup(escaped);
@@ -236,11 +271,26 @@ char *escape__fit(const char *escaped, unsigned int columns, bool utf8)
 	/* A mark on its own would be drawn over the cut. */
 	while ((len = escape__unit(tail, &c)) && !c)
 		tail += len;
-	ret = malloc(head + strlen(mark) + strlen(tail) + 1);
-	if (!ret)
-		return NULL;
-	memcpy(ret, escaped, head);
-	strcpy(ret + head, mark);
-	strcat(ret, tail);
-	return ret;
+	return join(escaped, head, mark, tail);
+}
+
+char *escape__fit(const char *escaped, unsigned int columns, bool utf8)
+{
+	const char *mark = utf8 ? "\u2026" : "..", *path = path__start(escaped), *tail;
+	unsigned int mark_columns = utf8 ? 1 : 2, width = escape__width(escaped), kept;
+	char *shorter, *fit;
+
+	if (width <= columns || !path)
+		return cut_middle(escaped, columns, mark, mark_columns);
+	/* What is before the path, and the mark. */
+	kept = width - escape__width(path) + mark_columns;
+	tail = path__tail(path, columns > kept ? columns - kept : 0);
+	if (tail == path)
+		return cut_middle(escaped, columns, mark, mark_columns);
+	if (kept + escape__width(tail) <= columns)
+		return join(escaped, (size_t)(path - escaped), mark, tail);
+	shorter = join(escaped, (size_t)(path - escaped), "", tail + 1);
+	fit = shorter ? cut_middle(shorter, columns, mark, mark_columns) : NULL;
+	free(shorter);
+	return fit;
 }

@@ -36,7 +36,8 @@ unsigned int escape__width(const char *escaped);
 size_t escape__unit(const char *s, unsigned int *columns);
 
 /*
- * Of such a string: cut in its middle, so that it takes at most this many columns. The tail keeps
+ * Of such a string: cut so that it takes at most this many columns. Of a path, alone or with words
+ * around it, the first directories go; what is too long still is cut in its middle. The tail keeps
  * more than the head: names differ at the end. The caller frees it; NULL: out of memory.
  */
 char *escape__fit(const char *escaped, unsigned int columns, bool utf8);

@@ -21,7 +21,8 @@ void section__process(struct text *text, const struct report *report,
 void section__faults(struct text *text, const struct report *report,
 		     const struct report_process *process);
 /* text_latency.c: of the faults by region and by cause, how long they took, and the slow ones. */
-void section__breakdown(struct text *text, const struct report_process *process);
+void section__breakdown(struct text *text, const struct report *report,
+			const struct report_process *process);
 void section__latency(struct text *text, const struct report_process *process);
 void section__space(struct text *text, const struct report *report,
 		    const struct report_process *process);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A table of text: columns as wide as what is in them. Where the line is too narrow, names are cut
- * in their middle, then the columns that matter least are left out. A column without a title and
- * with nothing in it takes no room.
+ * (of paths the first directories, or else the middle), then the columns that matter least are left
+ * out. A column without a title and with nothing in it takes no room.
  */
 #ifndef MEMTRACE_RENDER_TABLE_H
 #define MEMTRACE_RENDER_TABLE_H

@@ -10,8 +10,8 @@
 #include "render/table.h"
 
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
-/* From here on there is room for the addresses of mappings beside their names. */
-#define WIDTH_FOR_STARTS 100
+/* A name may be cut to so much. */
+#define NAME_LEAST 14
 
 static double fraction(uint64_t part, uint64_t whole)
 {
@@ -47,16 +47,34 @@ static bool nameless(const struct report_mapping *mapping)
 	       !strcmp(mapping->name, "[thread stack]");
 }
 
+/* Its start is part of its name, where it has no column of its own. */
+static bool named_by_start(const struct text *text, const struct report_mapping *mapping)
+{
+	return !text->opt->verbose && !mapping->unmapped && mapping->start && mapping->name &&
+	       nameless(mapping);
+}
+
 static void mapping_name(struct table *table, const struct report_mapping *mapping)
 {
-	const struct render_options *opt = table->text->opt;
-
-	/* With verbose, the start has a column of its own. */
-	if (opt->width >= WIDTH_FOR_STARTS && !opt->verbose && !mapping->unmapped &&
-	    mapping->start && mapping->name && nameless(mapping))
+	if (named_by_start(table->text, mapping))
 		table__addf(table, "%s %s", mapping->name, units__address(mapping->start).s);
 	else
 		table__add_name(table, mapping->name);
+}
+
+/* What tells mappings apart is not cut. */
+static unsigned int mapping_name_least(const struct text *text,
+				       const struct report_mapping *mappings, size_t rows)
+{
+	unsigned int least = NAME_LEAST, width;
+
+	for (size_t i = 0; i < rows; i++) {
+		if (!named_by_start(text, &mappings[i]))
+			continue;
+		width = strlen(mappings[i].name) + 1 + strlen(units__address(mappings[i].start).s);
+		least = width > least ? width : least;
+	}
+	return least;
 }
 
 /* More pages than there are have been mapped and touched one after the other. */
@@ -93,11 +111,11 @@ static void by_mapping(struct text *text, const struct report *report,
 		       const struct report_process *process)
 {
 	static const struct column columns[] = {
-		{"by mapping", COLUMN_LEFT, 14, 0}, {"region", COLUMN_LEFT, 0, 3},
-		{"start", COLUMN_LEFT, 0, 1},	    {"mapped", COLUMN_RIGHT, 0, 0},
-		{"faults", COLUMN_RIGHT, 0, 0},	    {"major", COLUMN_RIGHT, 0, 5},
-		{"%", COLUMN_RIGHT, 0, 4},	    {"touched", COLUMN_RIGHT, 0, 2},
-		{"cover", COLUMN_RIGHT, 0, 0},	    {"pattern", COLUMN_LEFT, 0, 6},
+		{"by mapping", COLUMN_LEFT, 0, 0}, {"region", COLUMN_LEFT, 0, 4},
+		{"start", COLUMN_LEFT, 0, 6},	   {"mapped", COLUMN_RIGHT, 0, 0},
+		{"faults", COLUMN_RIGHT, 0, 0},	   {"major", COLUMN_RIGHT, 0, 5},
+		{"%", COLUMN_RIGHT, 0, 1},	   {"touched", COLUMN_RIGHT, 0, 2},
+		{"cover", COLUMN_RIGHT, 0, 0},	   {"pattern", COLUMN_LEFT, 0, 3},
 	};
 	size_t nr = process->faults.nr_mappings, rows = text__rows(text, nr);
 	struct column shown[LENGTH(columns)];
@@ -115,6 +133,7 @@ static void by_mapping(struct text *text, const struct report *report,
 			continue;
 		shown[nr_columns++] = columns[i];
 	}
+	shown[0].min = mapping_name_least(text, process->faults.mappings, rows);
 	text__end(text);
 	table__open(&table, text, 2, shown, nr_columns);
 	for (size_t i = 0; i < rows; i++)
@@ -279,7 +298,7 @@ void section__faults(struct text *text, const struct report *report,
 	}
 	totals(text, process);
 	rates(text, process);
-	section__breakdown(text, process);
+	section__breakdown(text, report, process);
 	section__latency(text, process);
 	by_mapping(text, report, process);
 	anon_by_size(text, process);

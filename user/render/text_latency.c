@@ -49,6 +49,8 @@ static unsigned int breakdown__next(const struct breakdown *by, const bool *done
 	return top;
 }
 
+#define SHARE_PARTS (1ULL << 40) /* of which even the time of a single fault is some */
+
 /* Of fewer the quantiles say nothing. */
 #define QUANTILES_FROM 5
 
@@ -142,7 +144,31 @@ static void beside_causes(struct text *text, const struct report_process *proces
 	text__end(text);
 }
 
-void section__breakdown(struct text *text, const struct report_process *process)
+/* Faults that somebody can do something about. */
+static bool wants_explaining(const struct report_process *process)
+{
+	return process->faults.causes_known && (process->faults.by_cause[CAUSE_FILE_MAJOR] ||
+						process->faults.by_cause[CAUSE_SWAP_IN]);
+}
+
+/* Below the first table that calls for it. */
+static void explanation(struct text *text, const struct report *report,
+			const struct report_process *process)
+{
+	if (!wants_explaining(process))
+		return;
+	for (size_t i = 0; &report->processes[i] != process; i++)
+		if (wants_explaining(&report->processes[i]))
+			return;
+	text__pad(text, 2);
+	text__style(text, STYLE_DIM);
+	text__wrap(text, 2, "what each cause means, and what to do: memtrace(8), CAUSES");
+	text__style(text, STYLE_NONE);
+	text__end(text);
+}
+
+void section__breakdown(struct text *text, const struct report *report,
+			const struct report_process *process)
 {
 	const struct breakdown region = {
 		.process = process,
@@ -164,8 +190,15 @@ void section__breakdown(struct text *text, const struct report_process *process)
 	if (process->faults.causes_known) {
 		breakdown__print(text, &cause);
 		beside_causes(text, process);
+		explanation(text, report, process);
 	}
 	breakdown__print(text, &region);
+}
+
+/* Several threads that wait at once have more than the whole. */
+static struct unit_text share_text(double share)
+{
+	return units__percent(whole_ns(share * SHARE_PARTS), SHARE_PARTS);
 }
 
 static void time_spent(struct text *text, const struct report_process *process)
@@ -181,15 +214,16 @@ static void time_spent(struct text *text, const struct report_process *process)
 	text__wrapf(text, 2, "time in faults: %s%s", about,
 		    latency_text(text, whole_ns(all->total_ns)).s);
 	if (process->faults.latency.share_known)
-		text__wrapf(text, 2, "%s, %.1f%% of the time that it was traced",
+		text__wrapf(text, 2, "%s, %s of the time that it was traced",
 			    process->nr_threads > 1 ? " in sum over its threads" : "",
-			    process->faults.latency.share * 100);
+			    share_text(process->faults.latency.share).s);
 	text__end(text);
 }
 
 static void how_measured(struct text *text, const struct report_process *process)
 {
 	uint64_t minor_slow_ns = process->faults.latency.minor_slow_ns;
+	uint64_t samples = process->faults.latency.all.samples;
 	uint32_t weight = process->faults.latency.weight;
 
 	text__pad(text, 2);
@@ -198,12 +232,12 @@ static void how_measured(struct text *text, const struct report_process *process
 		text__end(text);
 		return;
 	}
-	text__wrapf(text, 2, "timed: every major fault and one of %u minor ones, %s in all; ",
-		    weight, units__count(process->faults.latency.all.samples).s);
-	text__wrapf(text, 2, "each of those stands for %u", weight);
+	text__wrapf(text, 2, "timed: %s fault%s: each major one, ", units__count(samples).s,
+		    text__plural(samples));
 	if (minor_slow_ns)
-		text__wrapf(text, 2, "; and every one of %s or longer",
-			    latency_text(text, minor_slow_ns).s);
+		text__wrapf(text, 2, "each of %s or longer, ", latency_text(text, minor_slow_ns).s);
+	text__wrapf(text, 2, "and one of %u %sminor ones, which stands for %u", weight,
+		    minor_slow_ns ? "other " : "", weight);
 	text__end(text);
 }
 
@@ -295,11 +329,14 @@ void section__latency(struct text *text, const struct report_process *process)
 	text__end(text);
 	text__pad(text, 2);
 	text__wrapf(text, 2, "latency: ");
-	if (all->samples) {
+	if (all->samples >= QUANTILES_FROM) {
 		text__wrapf(text, 2, "p50 %s, p90 %s, ", latency_text(text, all->p50_ns).s,
 			    latency_text(text, all->p90_ns).s);
 		text__wrapf(text, 2, "p99 %s, max %s", latency_text(text, all->p99_ns).s,
 			    latency_text(text, all->max_ns).s);
+	} else if (all->samples) {
+		text__wrapf(text, 2, "max %s, of %s timed: too few for quantiles",
+			    latency_text(text, all->max_ns).s, units__count(all->samples).s);
 	} else {
 		text__wrap(text, 2, "no fault was timed");
 	}
