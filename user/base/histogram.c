@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <math.h>
-
 #include "base/histogram.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#define SLOTS (HISTOGRAM_OCTAVES * HISTOGRAM_SUB)
 
 /* Below HISTOGRAM_SUB each value has a slot of its own. */
 static unsigned int slot__of(uint64_t value)
@@ -11,7 +15,7 @@ static unsigned int slot__of(uint64_t value)
 	if (value < HISTOGRAM_SUB)
 		return (unsigned int)value;
 	if (value >> HISTOGRAM_TOP_BITS)
-		return HISTOGRAM_SLOTS - 1;
+		return SLOTS - 1;
 	bit = 63 - (unsigned int)__builtin_clzll(value);
 	shift = bit - HISTOGRAM_SUB_BITS;
 	return (shift + 1) * HISTOGRAM_SUB + (unsigned int)(value >> shift) % HISTOGRAM_SUB;
@@ -28,21 +32,11 @@ static uint64_t slot__last(unsigned int slot)
 	return ((uint64_t)(slot % HISTOGRAM_SUB + HISTOGRAM_SUB + 1) << shift) - 1;
 }
 
-#define MAX_IN_SLOT ((1ULL << 48) - 1)
-
 static uint64_t slot__count(const struct histogram *histogram, unsigned int slot)
 {
-	return (uint64_t)histogram->high[slot] << 32 | histogram->low[slot];
-}
+	const uint64_t *octave = histogram->octaves[slot / HISTOGRAM_SUB];
 
-static void slot__add(struct histogram *histogram, unsigned int slot, uint32_t weight)
-{
-	uint64_t count = slot__count(histogram, slot) + weight;
-
-	if (count > MAX_IN_SLOT)
-		count = MAX_IN_SLOT;
-	histogram->low[slot] = (uint32_t)count;
-	histogram->high[slot] = (uint16_t)(count >> 32);
+	return octave ? octave[slot % HISTOGRAM_SUB] : 0;
 }
 
 static void add_clamped(uint64_t *sum, uint64_t value)
@@ -51,31 +45,58 @@ static void add_clamped(uint64_t *sum, uint64_t value)
 		*sum = UINT64_MAX;
 }
 
-void histogram__add(struct histogram *histogram, uint64_t value, uint32_t weight)
+/* NULL without memory. */
+static uint64_t *slot__get(struct histogram *histogram, unsigned int slot)
 {
-	uint64_t weighed;
+	uint64_t **octave = &histogram->octaves[slot / HISTOGRAM_SUB];
 
+	if (!*octave) {
+		*octave = calloc(1, HISTOGRAM_OCTAVE_BYTES);
+		if (!*octave)
+			return NULL;
+		histogram->nr_octaves++;
+	}
+	return &(*octave)[slot % HISTOGRAM_SUB];
+}
+
+int histogram__add(struct histogram *histogram, uint64_t value, uint32_t weight)
+{
+	uint64_t *slot = slot__get(histogram, slot__of(value)), weighed;
+
+	if (!slot)
+		return -ENOMEM;
 	if (__builtin_mul_overflow(value, weight, &weighed))
 		weighed = UINT64_MAX;
 	histogram->samples += weight > 0;
 	add_clamped(&histogram->count, weight);
 	add_clamped(&histogram->sum, weighed);
-	slot__add(histogram, slot__of(value), weight);
+	add_clamped(slot, weight);
 	if (value > histogram->max)
 		histogram->max = value;
+	return 0;
+}
+
+void histogram__release(struct histogram *histogram)
+{
+	for (unsigned int i = 0; i < HISTOGRAM_OCTAVES; i++)
+		free(histogram->octaves[i]);
+	*histogram = (struct histogram){};
 }
 
 uint64_t histogram__quantile(const struct histogram *histogram, double share)
 {
 	uint64_t rank = (uint64_t)ceil(share * (double)histogram->count), seen = 0;
 
-	for (unsigned int i = 0; i < HISTOGRAM_SLOTS; i++) {
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		if (!histogram->octaves[i / HISTOGRAM_SUB]) {
+			i += HISTOGRAM_SUB - 1;
+			continue;
+		}
 		seen += slot__count(histogram, i);
 		if (seen >= rank && seen) {
 			uint64_t last = slot__last(i);
 
-			return last < histogram->max && i < HISTOGRAM_SLOTS - 1 ? last
-										: histogram->max;
+			return last < histogram->max && i < SLOTS - 1 ? last : histogram->max;
 		}
 	}
 	return histogram->max;
@@ -84,7 +105,7 @@ uint64_t histogram__quantile(const struct histogram *histogram, double share)
 /* The first slot of the values from 2^bit on. */
 static unsigned int slot__of_bit(unsigned int bit)
 {
-	return bit >= HISTOGRAM_TOP_BITS ? HISTOGRAM_SLOTS : slot__of(1ULL << bit);
+	return bit >= HISTOGRAM_TOP_BITS ? SLOTS : slot__of(1ULL << bit);
 }
 
 uint64_t histogram__log2(const struct histogram *histogram, unsigned int bit)

@@ -8,12 +8,18 @@
 static int histogram__note(struct histogram **histogram, struct usage *usage, uint64_t value,
 			   uint32_t weight)
 {
+	unsigned int nr_octaves;
+	int err;
+
 	if (!*histogram)
 		*histogram = usage__alloc(usage, sizeof(**histogram));
 	if (!*histogram)
 		return -ENOMEM;
-	histogram__add(*histogram, value, weight);
-	return 0;
+	nr_octaves = (*histogram)->nr_octaves;
+	err = histogram__add(*histogram, value, weight);
+	if ((*histogram)->nr_octaves > nr_octaves)
+		usage__add(usage, HISTOGRAM_OCTAVE_BYTES);
+	return err;
 }
 
 static void each__note(struct latency_each *each, uint64_t latency_ns)
@@ -80,8 +86,12 @@ int latency__note_slow(struct latency *latency, struct usage *usage, const struc
 
 static void histogram__drop(struct histogram **histogram, struct usage *usage)
 {
-	if (*histogram)
-		usage__free(usage, *histogram, sizeof(**histogram));
+	if (!*histogram)
+		return;
+	for (unsigned int i = 0; i < (*histogram)->nr_octaves; i++)
+		usage__sub(usage, HISTOGRAM_OCTAVE_BYTES);
+	histogram__release(*histogram);
+	usage__free(usage, *histogram, sizeof(**histogram));
 	*histogram = NULL;
 }
 
