@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What kinds of faults there were, and how long they took. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/units.h"
 #include "render/chart.h"
@@ -241,6 +242,13 @@ static void how_measured(struct text *text, const struct report_process *process
 	text__end(text);
 }
 
+static const char *last_component(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 static void slow_row(struct table *table, const struct report_process *process,
 		     const struct report_slow_fault *fault)
 {
@@ -256,7 +264,7 @@ static void slow_row(struct table *table, const struct report_process *process,
 	table__add(table, units__address(fault->address).s);
 	/* An address above the middle is the kernel's own. */
 	if (symbol)
-		table__addf(table, "%s (%s)", symbol, code ? code : "");
+		table__addf(table, "%s (%s)", symbol, last_component(code ? code : ""));
 	else if (fault->ip_mapping)
 		table__addf(table, "%s+%s", code ? code : "", units__address(fault->ip_offset).s);
 	else if (fault->ip >> 63)
