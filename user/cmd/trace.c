@@ -82,6 +82,11 @@ static void run__settle(struct run *run, uint64_t time_ns)
 		run->stages_err = stages__push(&run->stages, &mark, sizeof(mark));
 }
 
+static int run__symbolize(struct run *run, uint64_t time_ns)
+{
+	return symbolize(run->stages.model, time_ns, run__push_one, run);
+}
+
 static int run__push(void *ctx, const void *record, size_t size)
 {
 	const struct mt_record *hdr = record;
@@ -90,7 +95,7 @@ static int run__push(void *ctx, const void *record, size_t size)
 
 	if (hdr->kind == MT_KIND_END) {
 		run__settle(run, hdr->time_ns);
-		err = symbolize(run->stages.model, hdr->time_ns, run__push_one, run);
+		err = run__symbolize(run, hdr->time_ns);
 	}
 	return err ?: run__push_one(run, record, size);
 }
@@ -301,11 +306,6 @@ static void run__look_after_mirrors(struct run *run, uint64_t now)
 	}
 }
 
-static int run__symbolize(struct run *run)
-{
-	return symbolize(run->stages.model, clock__now_ns(), run__push_one, run);
-}
-
 static int run__wait_ms(const struct run *run)
 {
 	int timeout = run->source->ops->timeout_ms(run->source);
@@ -335,7 +335,7 @@ static int run__loop(struct run *run)
 			return -errno;
 		run__take_pending_signals(run);
 		if (!behind) {
-			err = ops->pump(run->source) ?: run__symbolize(run);
+			err = ops->pump(run->source) ?: run__symbolize(run, clock__now_ns());
 			run__look_after_mirrors(run, clock__now_ns());
 		}
 		if (clock__now_ns() >= run->end_ns)

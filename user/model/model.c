@@ -512,12 +512,12 @@ static int take_tick(struct model *model, const struct event *ev)
 	return model__tick(model, ev->time_ns);
 }
 
-/* One line for each kind of event. */
 static int take_symbol(struct model *model, const struct event *ev)
 {
 	return functions__take(&model->functions, model->names, ev->symbol);
 }
 
+/* One line for each kind of event. */
 static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_FAULTS] = take_fault,
 	[MT_KIND_COUNTED] = take_counted,
