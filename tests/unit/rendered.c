@@ -16,16 +16,28 @@
 #include "render/render.h"
 #include "report/report.h"
 
-char *rendered(struct report *report, const struct render_options *opt)
+typedef int (*render_fn)(const struct report *report, const struct render_options *opt, FILE *out);
+
+static char *rendered_by(render_fn render, struct report *report, const struct render_options *opt)
 {
 	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
-	assert_int_equal(render_text__report(report, opt, out), 0);
+	assert_int_equal(render(report, opt, out), 0);
 	fclose(out);
 	report__free(report);
 	return text;
+}
+
+char *rendered(struct report *report, const struct render_options *opt)
+{
+	return rendered_by(render_text__report, report, opt);
+}
+
+char *rendered_json(struct report *report, const struct render_options *opt)
+{
+	return rendered_by(render_json__report, report, opt);
 }
 
 json_t *json_at(json_t *root, const char *path)

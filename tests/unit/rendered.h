@@ -10,6 +10,7 @@ struct report;
 
 /* Renders the report and frees it; the caller frees the text. */
 char *rendered(struct report *report, const struct render_options *opt);
+char *rendered_json(struct report *report, const struct render_options *opt);
 
 /* A value of a document by its path: "processes.0.faults.minor". */
 json_t *json_at(json_t *root, const char *path);

@@ -17,23 +17,10 @@
 
 static const struct render_options all = {.width = 80};
 
-/* Renders the report and frees it; the caller frees the text. */
-static char *render(struct report *report, const struct render_options *opt)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_int_equal(render_json__report(report, opt, out), 0);
-	fclose(out);
-	report__free(report);
-	return text;
-}
-
 /* The document, read back: there is one, and a newline ends it. */
 static json_t *render_and_load(struct report *report, const struct render_options *opt)
 {
-	char *text = render(report, opt);
+	char *text = rendered_json(report, opt);
 	json_error_t error;
 	json_t *root;
 
@@ -85,7 +72,7 @@ static void test_empty(void **state)
 
 	(void)state;
 	sample__probe(report);
-	text = render(report, &all);
+	text = rendered_json(report, &all);
 	assert_string_equal(
 		text,
 		"{\"memtrace\":{\"version\":\"0.1.0\",\"schema\":1},\n"
@@ -276,7 +263,7 @@ static void test_strings(void **state)
 	free(report->session.target);
 	report->session.target = strdup("\xc2\x9b"
 					"2J\u202e");
-	text = render(report, &all);
+	text = rendered_json(report, &all);
 	/* Nothing in it acts on a terminal: ASCII without controls. */
 	for (const char *c = text; *c; c++)
 		assert_true(*c == '\n' || (*c >= 0x20 && *c < 0x7f));
@@ -298,7 +285,7 @@ static void test_numbers(void **state)
 	(void)state;
 	report->processes[0].start_s = -1e-9;
 	report->processes[0].end_s = 0.1 + 0.2;
-	text = render(report, &all);
+	text = rendered_json(report, &all);
 	assert_non_null(strstr(text, "\"start_s\":0.0,"));
 	assert_non_null(strstr(text, "\"t_s\":0.3}"));
 	root = json_loads(text, 0, NULL);

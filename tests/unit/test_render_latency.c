@@ -273,15 +273,9 @@ static void test_widths(void **state)
 static json_t *load(struct report *report)
 {
 	struct render_options all = {.width = 80};
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-	json_t *root;
+	char *text = rendered_json(report, &all);
+	json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 
-	assert_int_equal(render_json__report(report, &all, out), 0);
-	fclose(out);
-	report__free(report);
-	root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(root);
 	free(text);
 	return root;
