@@ -5,11 +5,14 @@
  */
 #include "common.bpf.h"
 #include "file.bpf.h"
+#include "limits.bpf.h"
 
 #define MAP_ANONYMOUS 0x20
 /* prctl */
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
+/* What a call returns for an error: -1 … -MAX_ERRNO. */
+#define MAX_ERRNO 4095
 
 static __always_inline unsigned int call__nr_args(__u16 kind)
 {
@@ -55,32 +58,42 @@ static __always_inline struct file *fd__file(__u32 fd)
 	return file;
 }
 
-static __always_inline int mmap__emit(struct pt_regs *regs, long ret)
+static __always_inline int call__send(__u16 kind, struct pt_regs *regs, long ret)
 {
-	unsigned long map_flags = PT_REGS_PARM4_CORE_SYSCALL(regs);
-	struct mt_mmap_file *rec;
-	struct file *file;
+	struct mt_call_use *rec = record__reserve(kind, sizeof(*rec));
 
-	if (map_flags & MAP_ANONYMOUS) {
-		struct mt_call *call = record__reserve(MT_KIND_MMAP, sizeof(*call));
-
-		if (!call)
-			return 0;
-		call__fill(call, regs, ret);
-		record__submit(call);
-		return 0;
-	}
-	rec = record__reserve(MT_KIND_MMAP, sizeof(*rec));
 	if (!rec)
 		return 0;
 	call__fill(&rec->call, regs, ret);
-	rec->call.hdr.flags = MT_CALL_FILE;
-	file = fd__file(rec->call.arg[4]);
+	use__fill(&rec->use);
+	record__submit(rec);
+	return 0;
+}
+
+static __always_inline int mmap__emit(struct pt_regs *regs, long ret)
+{
+	unsigned long map_flags = PT_REGS_PARM4_CORE_SYSCALL(regs);
+	struct mt_mmap_file_use *rec;
+	struct mt_call *call;
+	struct mt_file *of;
+	struct file *file;
+
+	if (map_flags & MAP_ANONYMOUS)
+		return call__send(MT_KIND_MMAP, regs, ret);
+	rec = record__reserve(MT_KIND_MMAP, sizeof(*rec));
+	if (!rec)
+		return 0;
+	call = &rec->mmap.call;
+	call__fill(call, regs, ret);
+	use__fill(&rec->use);
+	call->hdr.flags = MT_CALL_FILE;
+	file = fd__file(call->arg[4]);
 	if (file__is_shmem(file))
-		rec->call.hdr.flags |= MT_CALL_SHMEM;
-	file__identify(file, &rec->file.dev_major, &rec->file.dev_minor, &rec->file.ino);
-	__builtin_memset(rec->file.name, 0, sizeof(rec->file.name));
-	file__name(file, rec->file.name, sizeof(rec->file.name));
+		call->hdr.flags |= MT_CALL_SHMEM;
+	of = &rec->mmap.file;
+	file__identify(file, &of->dev_major, &of->dev_minor, &of->ino);
+	__builtin_memset(of->name, 0, sizeof(of->name));
+	file__name(file, of->name, sizeof(of->name));
 	record__submit(rec);
 	return 0;
 }
@@ -107,20 +120,29 @@ static __always_inline int prctl__emit(struct pt_regs *regs, long ret)
 	return 0;
 }
 
+/* brk answers with the break as it is, also where it could not be moved. */
+static __always_inline bool call__failed(__u16 kind, struct pt_regs *regs, long ret)
+{
+	unsigned long wanted;
+
+	if (kind != MT_KIND_BRK)
+		return ret < 0 && ret >= -MAX_ERRNO;
+	wanted = PT_REGS_PARM1_CORE_SYSCALL(regs);
+	return wanted && ret != wanted;
+}
+
 static __always_inline int call__emit(__u16 kind, struct pt_regs *regs, long ret)
 {
-	struct mt_call *call;
-
-	if (kind == MT_KIND_MMAP)
-		return mmap__emit(regs, ret);
+	if (kind == MT_KIND_LIMITS)
+		return ret ? 0 : limits__send();
 	if (kind == MT_KIND_ANON_NAME)
 		return prctl__emit(regs, ret);
-	call = record__reserve(kind, sizeof(*call));
-	if (!call)
-		return 0;
-	call__fill(call, regs, ret);
-	record__submit(call);
-	return 0;
+	/* Before the call, which is judged by them. */
+	if (call__failed(kind, regs, ret))
+		limits__send();
+	if (kind == MT_KIND_MMAP)
+		return mmap__emit(regs, ret);
+	return call__send(kind, regs, ret);
 }
 
 static __always_inline bool call__traced(void)
@@ -138,9 +160,12 @@ static __always_inline bool call__traced(void)
 #define NR_mlock 149
 #define NR_mlockall 151
 #define NR_prctl 157
+#define NR_setrlimit 160
+#define NR_prlimit64 302
 #define NR_mlock2 325
 #define NR_pkey_mprotect 329
 #else /* asm-generic */
+#define NR_setrlimit 164
 #define NR_prctl 167
 #define NR_brk 214
 #define NR_munmap 215
@@ -150,6 +175,7 @@ static __always_inline bool call__traced(void)
 #define NR_mlock 228
 #define NR_mlockall 230
 #define NR_madvise 233
+#define NR_prlimit64 261
 #define NR_mlock2 284
 #define NR_pkey_mprotect 288
 #endif
@@ -177,6 +203,9 @@ static __always_inline __u16 call__kind(long nr)
 		return MT_KIND_MLOCKALL;
 	case NR_prctl:
 		return MT_KIND_ANON_NAME;
+	case NR_setrlimit:
+	case NR_prlimit64:
+		return MT_KIND_LIMITS;
 	}
 	return 0;
 }

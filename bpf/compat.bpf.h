@@ -147,6 +147,71 @@ static __always_inline __u64 new_task__sp(struct task_struct *task)
 #endif
 }
 
+/* The exception that a task is in, and the error code of a page fault (x86). */
+static __always_inline __u32 current__trap(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(task, thread.trap_nr);
+#else
+	return MT_TRAP_UNKNOWN;
+#endif
+}
+
+static __always_inline __u32 current__error_code(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(task, thread.error_code);
+#else
+	return 0;
+#endif
+}
+
+/* Registers in the order in which DWARF numbers them. */
+static __always_inline void regs__by_dwarf_number(struct pt_regs *regs, __u64 *to)
+{
+#if defined(__TARGET_ARCH_x86)
+	to[0] = BPF_CORE_READ(regs, ax);
+	to[1] = BPF_CORE_READ(regs, dx);
+	to[2] = BPF_CORE_READ(regs, cx);
+	to[3] = BPF_CORE_READ(regs, bx);
+	to[4] = BPF_CORE_READ(regs, si);
+	to[5] = BPF_CORE_READ(regs, di);
+	to[6] = BPF_CORE_READ(regs, bp);
+	to[7] = BPF_CORE_READ(regs, sp);
+	to[8] = BPF_CORE_READ(regs, r8);
+	to[9] = BPF_CORE_READ(regs, r9);
+	to[10] = BPF_CORE_READ(regs, r10);
+	to[11] = BPF_CORE_READ(regs, r11);
+	to[12] = BPF_CORE_READ(regs, r12);
+	to[13] = BPF_CORE_READ(regs, r13);
+	to[14] = BPF_CORE_READ(regs, r14);
+	to[15] = BPF_CORE_READ(regs, r15);
+	to[16] = BPF_CORE_READ(regs, ip);
+#elif defined(__TARGET_ARCH_arm64)
+	bpf_probe_read_kernel(to, 33 * sizeof(*to), regs);
+#endif
+}
+
+/* Pages of a kind (MM_FILEPAGES 0, MM_ANONPAGES 1, MM_SWAPENTS 2, MM_SHMEMPAGES 3). Per CPU: 6.2.
+ */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct mm_rss_stat {
+	atomic_long_t count[4];
+};
+struct mm_struct___rss {
+	struct mm_rss_stat rss_stat;
+};
+#pragma clang attribute pop
+
+#define mm__pages(mm, kind)                                                                        \
+	({                                                                                         \
+		__s64 pages_ = bpf_core_type_exists(struct mm_rss_stat)                            \
+				       ? BPF_CORE_READ((struct mm_struct___rss *)(mm),             \
+						       rss_stat.count[kind].counter)               \
+				       : BPF_CORE_READ(mm, rss_stat[kind].count);                  \
+		pages_ > 0 ? (__u64)pages_ : 0;                                                    \
+	})
+
 /* The open-coded iterator over mappings: 6.7. */
 extern int bpf_iter_task_vma_new(struct bpf_iter_task_vma *it, struct task_struct *task,
 				 __u64 addr) __ksym __weak;

@@ -2,8 +2,8 @@
 /* The lives of processes and threads: fork, exec (with the new address space) and exit. */
 #include "common.bpf.h"
 #include "file.bpf.h"
+#include "limits.bpf.h"
 
-#define RLIMIT_STACK 3
 #define VM_READ 0x1
 #define VM_WRITE 0x2
 #define VM_EXEC 0x4
@@ -251,7 +251,7 @@ static __always_inline int exec__emit(struct task_struct *task, int old_pid,
 	exec__send_mappings(task, mm, time_ns);
 	/* Last: its mappings have its time, and whoever has read past it has them all. */
 	record__submit(rec);
-	return 0;
+	return limits__send();
 }
 
 #define DEFINE_EXEC(name, copy)                                                                    \

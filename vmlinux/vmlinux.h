@@ -93,6 +93,7 @@ typedef struct {
 
 struct rlimit {
 	unsigned long rlim_cur;
+	unsigned long rlim_max;
 };
 
 struct signal_struct {
@@ -101,6 +102,19 @@ struct signal_struct {
 	unsigned int flags;
 	unsigned long maxrss;
 	struct rlimit rlim[16];
+	short oom_score_adj;
+};
+
+struct sigaction {
+	void *sa_handler;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
+struct sighand_struct {
+	struct k_sigaction action[64];
 };
 
 struct super_block {
@@ -111,6 +125,7 @@ struct super_block {
 struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
+	long long i_size;
 };
 
 struct qstr {
@@ -143,9 +158,28 @@ typedef struct {
 	unsigned long pgd;
 } pgd_t;
 
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+typedef struct {
+	long counter;
+} atomic_long_t;
+
+struct percpu_counter {
+	__s64 count;
+};
+
 struct mm_struct {
 	pgd_t *pgd;
+	int map_count;
+	atomic_long_t pgtables_bytes;
+	unsigned long hiwater_vm;
+	unsigned long total_vm;
+	unsigned long data_vm;
+	unsigned long locked_vm;
 	unsigned long stack_vm;
+	struct percpu_counter rss_stat[4];
 	unsigned long start_code;
 	unsigned long end_code;
 	unsigned long start_brk;
@@ -170,6 +204,8 @@ struct thread_info {
 #if defined(__TARGET_ARCH_x86)
 struct thread_struct {
 	unsigned long sp;
+	unsigned long trap_nr;
+	unsigned long error_code;
 };
 
 /* What a new task's kernel stack begins with, below its registers. */
@@ -195,6 +231,42 @@ struct task_struct {
 	unsigned long maj_flt;
 	struct files_struct *files;
 	struct signal_struct *signal;
+	struct sighand_struct *sighand;
+	unsigned long sas_ss_sp;
+	unsigned long sas_ss_size;
+	char comm[16];
+	struct css_set *cgroups;
+};
+
+struct kernfs_node {
+	const char *name;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+
+enum cgroup_subsys_id {
+	memory_cgrp_id = 4, /* settled at load */
+};
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[14];
+};
+
+struct page_counter {
+	atomic_long_t usage;
+	unsigned long max;
+	struct page_counter *parent;
+};
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory;
 };
 
 /* Any structure with a 64-bit number in front will do, to read one from where there is no type. */
@@ -209,6 +281,11 @@ struct linux_binprm {
 union __sifields {
 	struct {
 		void *_addr;
+		union {
+			struct {
+				__u32 _pkey;
+			} _addr_pkey;
+		};
 	} _sigfault;
 };
 

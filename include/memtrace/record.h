@@ -41,6 +41,10 @@ enum mt_kind {
 	MT_KIND_HUGE = 17,
 	MT_KIND_TIMED_FAULTS = 18,
 	MT_KIND_ANON_NAME = 19,
+	MT_KIND_LIMITS = 20,	 /* also from user space, read from /proc */
+	MT_KIND_STACK_COPY = 21, /* for the loader alone: never in a recording */
+	MT_KIND_OOM_KILL = 22,
+	MT_KIND_RECLAIM = 23,
 
 	/* From user space: what the stream needs and the kernel programs cannot send. */
 	MT_KIND_SESSION = 64,
@@ -55,6 +59,10 @@ enum mt_kind {
 	MT_KIND_BUILD_ID = 73,
 	MT_KIND_GONE = 74,
 	MT_KIND_SYMBOL = 75,
+	MT_KIND_CGROUP = 76,
+	MT_KIND_STACK = 77,
+	MT_KIND_STACK_MARK = 78,
+	MT_KIND_MEMORY = 79,
 
 	/* Only inside of a recording (recording.h): its reader makes MT_KIND_FAULTS of it again. */
 	MT_KIND_PACKED_FAULTS = 96,
@@ -188,6 +196,48 @@ struct mt_mmap_file {
 	struct mt_file file;
 };
 
+/*
+ * What is held against limits, of an address space. Follows struct mt_call, or struct mt_mmap_file,
+ * since 1.2 of recordings: as it was when the call had ended.
+ */
+struct mt_use {
+	__u64 total_pages;  /* RLIMIT_AS */
+	__u64 data_pages;   /* RLIMIT_DATA; private writable mappings but stacks */
+	__u64 locked_pages; /* RLIMIT_MEMLOCK */
+	__u32 map_count;    /* vm.max_map_count */
+	__u32 pad;
+};
+
+struct mt_call_use {
+	struct mt_call call;
+	struct mt_use use;
+};
+
+struct mt_mmap_file_use {
+	struct mt_mmap_file mmap;
+	struct mt_use use;
+};
+
+/*
+ * MT_KIND_LIMITS: of a process, at its exec, before a memory call that has failed, after a change
+ * by itself; from user space when tracing begins and ends.
+ */
+enum mt_limit {
+	MT_LIMIT_AS = 0,
+	MT_LIMIT_DATA = 1,
+	MT_LIMIT_STACK = 2,
+	MT_LIMIT_MEMLOCK = 3,
+	MT_LIMIT_NR,
+};
+#define MT_LIMIT_SLOTS 8 /* room for limits to come; ~0 so far */
+struct mt_limits {
+	struct mt_record hdr;
+	__u64 soft_bytes[MT_LIMIT_SLOTS]; /* ~0: unlimited */
+	__u64 hard_bytes[MT_LIMIT_SLOTS];
+	struct mt_use use;
+	__u64 total_peak_pages; /* the most that total_pages has been; 0: not known */
+};
+
 /* MT_KIND_ANON_NAME: prctl(PR_SET_VMA_ANON_NAME) has named anonymous memory, or taken its name. */
 #define MT_ANON_NAME_BYTES 80
 struct mt_anon_name {
@@ -241,6 +291,8 @@ struct mt_exit {
 
 /* MT_KIND_SIGNAL: SIGSEGV or SIGBUS that the kernel raises for a bad access, in that thread. */
 #define MT_SIGNAL_VMA_KNOWN 0x1 /* vma_* were looked up; vma_end 0: no mapping there */
+#define MT_SIGNAL_HANDLED 0x2	/* the process has a handler for it; since 1.2 */
+#define MT_SIGNAL_COPIED 0x4	/* the user stack was read: MT_KIND_STACK may follow; since 1.2 */
 struct mt_signal {
 	struct mt_record hdr;
 	struct mt_flt flt;
@@ -256,6 +308,78 @@ struct mt_signal {
 	__u64 vma_end;
 	__u64 vma_flags; /* VM_READ 1, VM_WRITE 2, VM_EXEC 4, VM_SHARED 8, VM_GROWSDOWN 0x100 */
 	char comm[MT_COMM_BYTES]; /* of the thread */
+};
+
+/* struct mt_signal goes on so, since 1.2 of recordings. */
+#define MT_TRAP_UNKNOWN (~0U)
+#define MT_TRAP_PAGE_FAULT 14
+struct mt_signal_more {
+	struct mt_signal signal;
+	__u32 trap;	  /* number of the x86 exception; MT_TRAP_UNKNOWN */
+	__u32 error_code; /* of a page fault: 1 present, 2 write, 4 user, 0x10 exec, 0x20 key */
+	__u32 pkey;	  /* of SEGV_PKUERR */
+	__u32 pad;
+	__u64 altstack_start; /* sigaltstack(2) of the thread */
+	__u64 altstack_bytes; /* 0: it has none */
+	__u64 file_offset;    /* of vma_start in its file */
+	__u64 file_bytes;     /* size of that file; ~0: not known, or no file */
+	__u64 as_limit_bytes; /* soft RLIMIT_AS; ~0: unlimited */
+	struct mt_use use;
+};
+
+/*
+ * MT_KIND_STACK_COPY: registers and user stack at a bad access, for the loader to unwind. The
+ * stack lies in the map stacks, in the chunks of the slot, from start on.
+ */
+#define MT_STACK_CHUNK_BYTES (64 << 10)
+#define MT_STACK_PAGE_BYTES 4096
+#define MT_STACK_SMALL_SLOTS 8 /* of one chunk each; then one that has MT_STACK_DEEP_CHUNKS */
+#define MT_STACK_DEEP_CHUNKS 128
+#define MT_STACK_CHUNKS (MT_STACK_SMALL_SLOTS + MT_STACK_DEEP_CHUNKS)
+#define MT_STACK_PAGES (MT_STACK_DEEP_CHUNKS * MT_STACK_CHUNK_BYTES / MT_STACK_PAGE_BYTES)
+#define MT_STACK_REGS 34
+struct mt_stack_copy {
+	struct mt_record hdr;
+	__u64 signal_time_ns; /* of its MT_KIND_SIGNAL */
+	__u64 start;	      /* address of the first byte; a page's begin */
+	__u32 slot;	      /* the first chunk of it, and the key of the claim */
+	__u32 nr_chunks;
+	/* By DWARF number: x86-64 rax rdx rcx rbx rsi rdi rbp rsp r8 … r15 rip, arm64 x0 … x30 sp
+	 * pc. */
+	__u64 regs[MT_STACK_REGS];
+	__u64 pages[MT_STACK_PAGES / 64]; /* a bit each: it was read, the others are zero */
+};
+
+/*
+ * MT_KIND_OOM_KILL: the kernel has chosen a victim (header) for being out of memory. A victim or a
+ * trigger is traced.
+ */
+#define MT_OOM_SIZES_KNOWN 0x1 /* else what follows the trigger is 0, and comm is empty */
+struct mt_oom_kill {
+	struct mt_record hdr;
+	__u32 trigger_tgid; /* who asked for memory */
+	__u32 trigger_tid;
+	__u64 anon_pages; /* as the kernel's own message has them */
+	__u64 file_pages;
+	__u64 shmem_pages;
+	__u64 swap_pages;
+	__u64 pagetable_bytes;
+	__u64 total_pages; /* virtual */
+	__s32 score_adj;   /* /proc/PID/oom_score_adj */
+	__u32 pad;
+	__u64 cgroup_limit_bytes; /* ~0: none, the system was out of memory */
+	__u64 cgroup_usage_bytes;
+	char comm[MT_COMM_BYTES];
+	char trigger_comm[MT_COMM_BYTES];
+	char cgroup[MT_NAME_BYTES]; /* last component of its path */
+};
+
+/* MT_KIND_RECLAIM: the thread had to free memory itself before it got some; time_ns is the end. */
+#define MT_RECLAIM_CGROUP 0x1 /* for a cgroup's limit; else for the system's memory */
+struct mt_reclaim {
+	struct mt_record hdr;
+	__u64 duration_ns;
+	__u64 reclaimed_pages;
 };
 
 /*
@@ -403,6 +527,71 @@ struct mt_symbol {
 	char symbol[MT_SYMBOL_BYTES]; /* the function's, cut off if longer; empty: none */
 };
 
+/* MT_KIND_CGROUP: the memory cgroup that holds a process, or one above it that has a limit. */
+struct mt_cgroup {
+	struct mt_record hdr;
+	__u32 version;		  /* 1 or 2 */
+	__u32 level;		  /* 0: the process's own, 1: the one above, … */
+	__u64 max_bytes;	  /* memory.max, memory.limit_in_bytes; ~0: none */
+	__u64 high_bytes;	  /* memory.high; ~0: none */
+	__u64 usage_bytes;	  /* of all its processes */
+	__u64 peak_bytes;	  /* 0: not known */
+	__u64 max_events;	  /* so often memory had to be freed for max; v1: failcnt */
+	__u64 high_events;	  /* and for high */
+	__u64 oom_kills;	  /* processes of it that were killed */
+	char path[MT_PATH_BYTES]; /* below the mount; NUL-terminated */
+};
+
+/* MT_KIND_STACK: the frames of a thread at a bad access, innermost first. */
+#define MT_STACK_CUT_OFF 0x1 /* it does not reach the thread's begin */
+#define MT_STACK_MAX_FRAMES 40
+struct mt_frame {
+	__u64 ip;     /* of the call, or of the bad access */
+	__u64 offset; /* from the function's begin, or in the file */
+	__u32 cycle;  /* this and the next cycle - 1 frames stand for a recursion; 0: inside one */
+	__u32 repeat; /* so often they repeat; 1: it stands for itself */
+	char symbol[120]; /* cut off if longer; empty: not known */
+	char file[48];	  /* last component; empty: none */
+};
+
+struct mt_stack {
+	struct mt_record hdr;
+	__u64 signal_time_ns; /* of its MT_KIND_SIGNAL */
+	__u64 depth_frames;   /* with all repetitions */
+	__u32 nr;
+	__u32 left_out; /* so many frames, between the inner and the outer ones, are not listed */
+	__u32 left_out_after; /* this many listed ones come before them */
+	__u32 pad;
+	/* struct mt_frame [nr] follow */
+};
+
+/*
+ * MT_KIND_STACK_MARK: how deep a thread's stack (of the tid) has been touched, by the page tables,
+ * at time_ns.
+ */
+#define MT_STACK_MARK_HUGE 0x1	/* in a huge page: it may not have come so far */
+#define MT_STACK_MARK_FINAL 0x2 /* read when tracing ended */
+struct mt_stack_mark {
+	struct mt_record hdr;
+	__u64 start; /* of the mapping */
+	__u64 end;
+	__u64 lowest; /* the lowest page that is there, or in swap; end: none */
+};
+
+/* MT_KIND_MEMORY: of the system. */
+struct mt_memory {
+	struct mt_record hdr;
+	__u64 max_map_count;
+	__u32 overcommit; /* vm.overcommit_memory: 0 heuristic, 1 always, 2 never */
+	__u32 pad;
+	__u64 commit_limit_bytes;
+	__u64 committed_bytes;
+	__u64 total_bytes;
+	__u64 available_bytes;
+	__u64 swap_total_bytes;
+	__u64 swap_free_bytes;
+};
+
 _Static_assert(sizeof(struct mt_record) == 24, "record ABI");
 _Static_assert(sizeof(struct mt_fault) == 24, "record ABI");
 _Static_assert(sizeof(struct mt_faults) == 32, "record ABI");
@@ -417,6 +606,17 @@ _Static_assert(sizeof(struct mt_fork) == 56, "record ABI");
 _Static_assert(sizeof(struct mt_exec) == 360, "record ABI");
 _Static_assert(sizeof(struct mt_exit) == 64, "record ABI");
 _Static_assert(sizeof(struct mt_signal) == 128, "record ABI");
+_Static_assert(sizeof(struct mt_signal_more) == 216, "record ABI");
+_Static_assert(sizeof(struct mt_use) == 32, "record ABI");
+_Static_assert(sizeof(struct mt_limits) == 192, "record ABI");
+_Static_assert(sizeof(struct mt_stack_copy) == 576, "record ABI");
+_Static_assert(sizeof(struct mt_oom_kill) == 200, "record ABI");
+_Static_assert(sizeof(struct mt_reclaim) == 40, "record ABI");
+_Static_assert(sizeof(struct mt_cgroup) == 344, "record ABI");
+_Static_assert(sizeof(struct mt_frame) == 192, "record ABI");
+_Static_assert(sizeof(struct mt_stack) == 56, "record ABI");
+_Static_assert(sizeof(struct mt_stack_mark) == 48, "record ABI");
+_Static_assert(sizeof(struct mt_memory) == 88, "record ABI");
 _Static_assert(sizeof(struct mt_mapping) == 328, "record ABI");
 _Static_assert(sizeof(struct mt_symbol) == 440, "record ABI");
 _Static_assert(sizeof(struct mt_session) == 504, "record ABI");

@@ -17,7 +17,7 @@
 #define MT_RECORDING_BYTE_ORDER 0x01020304
 /* A reader refuses another major version; of a newer minor one it skips the kinds unknown to it. */
 #define MT_RECORDING_MAJOR 1
-#define MT_RECORDING_MINOR 1
+#define MT_RECORDING_MINOR 2
 /* What a reader must be ready to hold. */
 #define MT_RECORDING_WINDOW_LOG 20
 

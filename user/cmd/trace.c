@@ -62,7 +62,8 @@ static int run__push_one(void *ctx, const void *record, size_t size)
 
 	if (probe->hdr.kind == MT_KIND_PROBE && !strcmp(probe->fact, "fault latency"))
 		run->untimed = !strcmp(probe->via, "none");
-	if (keep__push(&run->keep, record, size))
+	/* A stranger's stack may hold anything: what is made of it is recorded, not it. */
+	if (probe->hdr.kind != MT_KIND_STACK_COPY && keep__push(&run->keep, record, size))
 		run__end(run, MT_ENDED_INTERRUPT);
 	if (!run->stages_err)
 		run->stages_err = stages__push(&run->stages, record, size);

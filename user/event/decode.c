@@ -167,6 +167,18 @@ static void call__decode_args(const struct mt_call *rec, struct event_call *call
 	}
 }
 
+/* What follows a call since 1.2. */
+static const struct mt_use *call__use(const struct mt_record *record)
+{
+	size_t size = record->kind == MT_KIND_MMAP && record->flags & MT_CALL_FILE
+			      ? sizeof(struct mt_mmap_file)
+			      : sizeof(struct mt_call);
+
+	if (record->size_bytes < size + sizeof(struct mt_use))
+		return NULL;
+	return (const struct mt_use *)((const char *)record + size);
+}
+
 static void decode_call(const struct mt_record *record, unsigned int i, struct event *ev)
 {
 	const struct mt_call *rec = (const struct mt_call *)record;
@@ -180,6 +192,7 @@ static void decode_call(const struct mt_record *record, unsigned int i, struct e
 		.all = record->kind == MT_KIND_MLOCKALL,
 		.name = "",
 		.flt = flt__of(&rec->flt),
+		.use = call__use(record),
 	};
 	call__decode_args(rec, &ev->call);
 	if (call == CALL_MMAP && record->flags & MT_CALL_FILE) {
@@ -223,6 +236,15 @@ static void decode_end(const struct mt_record *record, unsigned int i, struct ev
 	ev->ended_by = ((const struct mt_end *)record)->ended_by;
 }
 
+static void decode_signal(const struct mt_record *record, unsigned int i, struct event *ev)
+{
+	(void)i;
+	ev->signal = (const struct mt_signal *)record;
+	ev->signal_more = record->size_bytes >= sizeof(struct mt_signal_more)
+				  ? (const struct mt_signal_more *)record
+				  : NULL;
+}
+
 /* The other kinds have no smaller form than the record itself: all members are one pointer. */
 static void decode_whole(const struct mt_record *record, unsigned int i, struct event *ev)
 {
@@ -246,7 +268,7 @@ static const struct kind kinds[] = {
 			  {STRING(mt_exec, comm), STRING(mt_exec, path)},
 			  decode_whole},
 	[MT_KIND_EXIT] = {sizeof(struct mt_exit), {STRING(mt_exit, comm)}, decode_whole},
-	[MT_KIND_SIGNAL] = {sizeof(struct mt_signal), {STRING(mt_signal, comm)}, decode_whole},
+	[MT_KIND_SIGNAL] = {sizeof(struct mt_signal), {STRING(mt_signal, comm)}, decode_signal},
 	[MT_KIND_MAPPING] = {sizeof(struct mt_mapping), {STRING(mt_mapping, name)}, decode_mapping},
 	[MT_KIND_SESSION] = {sizeof(struct mt_session),
 			     {STRING(mt_session, kernel), STRING(mt_session, arch),
@@ -272,6 +294,17 @@ static const struct kind kinds[] = {
 			       {STRING(mt_anon_name, name)},
 			       decode_whole},
 	[MT_KIND_TIMED_FAULTS] = {sizeof(struct mt_faults), {}, decode_timed_fault},
+	[MT_KIND_LIMITS] = {sizeof(struct mt_limits), {}, decode_whole},
+	[MT_KIND_STACK_COPY] = {sizeof(struct mt_stack_copy), {}, decode_whole},
+	[MT_KIND_OOM_KILL] = {sizeof(struct mt_oom_kill),
+			      {STRING(mt_oom_kill, comm), STRING(mt_oom_kill, trigger_comm),
+			       STRING(mt_oom_kill, cgroup)},
+			      decode_whole},
+	[MT_KIND_RECLAIM] = {sizeof(struct mt_reclaim), {}, decode_whole},
+	[MT_KIND_CGROUP] = {sizeof(struct mt_cgroup), {STRING(mt_cgroup, path)}, decode_whole},
+	[MT_KIND_STACK] = {sizeof(struct mt_stack), {}, decode_whole},
+	[MT_KIND_STACK_MARK] = {sizeof(struct mt_stack_mark), {}, decode_whole},
+	[MT_KIND_MEMORY] = {sizeof(struct mt_memory), {}, decode_whole},
 	[MT_KIND_BUILD_ID] = {sizeof(struct mt_build_id),
 			      {STRING(mt_build_id, name)},
 			      decode_whole},
@@ -298,6 +331,28 @@ static bool strings__end(const struct mt_record *record, const struct kind *kind
 	return true;
 }
 
+static bool frames__fit(const struct mt_stack *stack)
+{
+	const struct mt_frame *frames = stack__frames(stack);
+
+	if (stack->nr > MT_STACK_MAX_FRAMES ||
+	    stack->hdr.size_bytes < sizeof(*stack) + stack->nr * sizeof(*frames) ||
+	    stack->left_out_after > stack->nr)
+		return false;
+	for (uint32_t i = 0; i < stack->nr; i++)
+		if (!memchr(frames[i].symbol, 0, sizeof(frames[i].symbol)) ||
+		    !memchr(frames[i].file, 0, sizeof(frames[i].file)) ||
+		    frames[i].cycle > stack->nr - i || !frames[i].repeat)
+			return false;
+	return true;
+}
+
+static bool copy__fits(const struct mt_stack_copy *copy)
+{
+	return copy->slot < MT_STACK_CHUNKS && copy->nr_chunks <= MT_STACK_CHUNKS - copy->slot &&
+	       copy->nr_chunks <= MT_STACK_DEEP_CHUNKS && !(copy->start % MT_STACK_PAGE_BYTES);
+}
+
 /* What a minimum size cannot say: parts whose presence the record itself announces. */
 static bool parts__fit(const struct mt_record *record)
 {
@@ -317,6 +372,16 @@ static bool parts__fit(const struct mt_record *record)
 		const struct mt_mapping *mapping = (const struct mt_mapping *)record;
 
 		return mapping->start < mapping->end;
+	}
+	if (record->kind == MT_KIND_STACK)
+		return frames__fit((const struct mt_stack *)record);
+	if (record->kind == MT_KIND_STACK_COPY)
+		return copy__fits((const struct mt_stack_copy *)record);
+	if (record->kind == MT_KIND_STACK_MARK) {
+		const struct mt_stack_mark *mark = (const struct mt_stack_mark *)record;
+
+		return mark->start < mark->end && mark->lowest >= mark->start &&
+		       mark->lowest <= mark->end;
 	}
 	if (record->kind == MT_KIND_BUILD_ID)
 		return ((const struct mt_build_id *)record)->id_bytes <= MT_BUILD_ID_MAX_BYTES;

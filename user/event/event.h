@@ -66,6 +66,7 @@ struct event_call {
 	uint64_t ino;
 	const char *name; /* "" if not known */
 	struct flt flt;
+	const struct mt_use *use; /* when the call had ended; NULL: not known */
 };
 
 struct event_mapping {
@@ -100,7 +101,18 @@ struct event {
 		const struct mt_fork *fork;
 		const struct mt_exec *exec;
 		const struct mt_exit *exit;
-		const struct mt_signal *signal;
+		struct {
+			const struct mt_signal *signal;
+			const struct mt_signal_more *signal_more; /* NULL: not known */
+		};
+		const struct mt_limits *limits;
+		const struct mt_stack_copy *stack_copy;
+		const struct mt_oom_kill *oom_kill;
+		const struct mt_reclaim *reclaim;
+		const struct mt_cgroup *cgroup;
+		const struct mt_stack *stack; /* its frames: stack__frames() */
+		const struct mt_stack_mark *stack_mark;
+		const struct mt_memory *memory;
 		const struct mt_session *session;
 		const struct mt_process *process;
 		const struct mt_thread *thread;
@@ -121,6 +133,12 @@ int record__check(const void *record, size_t size);
 
 /* Number of events in a checked record: faults come many in one. */
 unsigned int record__events(const struct mt_record *record);
+
+/* The nr frames of a checked record. */
+static inline const struct mt_frame *stack__frames(const struct mt_stack *stack)
+{
+	return (const struct mt_frame *)(stack + 1);
+}
 
 /* When the i-th event of a checked record happened. */
 uint64_t record__time(const struct mt_record *record, unsigned int i);

@@ -49,6 +49,7 @@ void model__free(struct model *model)
 		process__free(proc);
 	}
 	functions__release(&model->functions);
+	notices__release(&model->notices);
 	names__free(model->names);
 	usage__free_array(&model->usage, &model->current);
 	array__free(&model->probes);

@@ -12,6 +12,7 @@
 
 #include "event/event.h"
 #include "model/function.h"
+#include "model/notice.h"
 #include "model/process.h"
 
 struct model_session {
@@ -47,6 +48,7 @@ struct model {
 	/* Ask for the functions of the instructions of faults that took as long; 0: of none. */
 	uint64_t functions_ns;
 	struct functions functions;
+	struct notices notices;
 	struct names *names;
 	struct process *by_pid; /* the process that has the pid now */
 	struct process *first;	/* all, in the order of appearance */

@@ -15,6 +15,8 @@
 /* By handle_mm_fault(), the kernel's own handler of all page faults. */
 #define HANDLER "handle_mm_fault"
 
+#define OOM_KILLER "__oom_kill_process"
+
 #define MISSES_POPULATED                                                                           \
 	"pages populated without an exception (they are in the check, unexplained where direct "   \
 	"I/O, io_uring or ptrace did it)"
@@ -33,7 +35,8 @@ static const char *const call_functions[PROBE_MAX_FUNCTIONS + 1] = {
 	SYSCALL_FUNC(brk),	     SYSCALL_FUNC(mmap),    SYSCALL_FUNC(munmap),
 	SYSCALL_FUNC(mremap),	     SYSCALL_FUNC(madvise), SYSCALL_FUNC(mprotect),
 	SYSCALL_FUNC(mlock),	     SYSCALL_FUNC(mlock2),  SYSCALL_FUNC(mlockall),
-	SYSCALL_FUNC(pkey_mprotect), SYSCALL_FUNC(prctl),
+	SYSCALL_FUNC(pkey_mprotect), SYSCALL_FUNC(prctl),   SYSCALL_FUNC(setrlimit),
+	SYSCALL_FUNC(prlimit64),
 };
 
 static const struct probe probes[] = {
@@ -217,6 +220,31 @@ static const struct probe probes[] = {
 		.how = PROBE_TP_BTF,
 		.since = "tracepoint signal_generate",
 		.programs = {{"bad_access", "signal_generate"}},
+	},
+	{
+		.fact = "out-of-memory kills",
+		.via = "kprobe of " OOM_KILLER,
+		.misses = "",
+		.how = PROBE_KPROBE,
+		.kernel_func = OOM_KILLER,
+		.programs = {{.program = "oom_kill"}},
+	},
+	{
+		.fact = "out-of-memory kills",
+		.via = "raw tracepoint mark_victim",
+		.misses = "",
+		.how = PROBE_TP_BTF,
+		.programs = {{"oom_victim", "mark_victim"}},
+	},
+	{
+		.fact = "reclaim stalls",
+		.via = "tp_btf mm_vmscan_direct_reclaim, mm_vmscan_memcg_reclaim",
+		.misses = "the sleep of who is over memory.high",
+		.how = PROBE_TP_BTF,
+		.programs = {{"reclaim_begin", "mm_vmscan_direct_reclaim_begin"},
+			     {"reclaim_end", "mm_vmscan_direct_reclaim_end"},
+			     {"cgroup_reclaim_begin", "mm_vmscan_memcg_reclaim_begin"},
+			     {"cgroup_reclaim_end", "mm_vmscan_memcg_reclaim_end"}},
 	},
 };
 

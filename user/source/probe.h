@@ -69,7 +69,7 @@ struct probe {
 	for (const struct probe_program *p = (probe)->programs;                                    \
 	     p < (probe)->programs + PROBE_MAX_PROGRAMS && p->program; p++)
 
-#define PROBE_MAX_FUNCTIONS 11
+#define PROBE_MAX_FUNCTIONS 13
 
 /* The processes that the programs are for. */
 struct probe_targets {
