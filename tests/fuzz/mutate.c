@@ -133,6 +133,31 @@ static void move(struct stream *stream)
 			     run.size);
 }
 
+#define NEW_STACK_FRAMES 3
+
+/* What the decoder would refuse as zeros, and what says of which signal a stack is. */
+static void new__fill(void *bytes, const struct mt_record *after)
+{
+	struct mt_stack *stack = bytes;
+	struct mt_frame *frames = (struct mt_frame *)(stack + 1);
+
+	if (stack->hdr.kind == MT_KIND_STACK_MARK)
+		((struct mt_stack_mark *)bytes)->end = 1 << 21;
+	if (stack->hdr.kind == MT_KIND_OOM_KILL)
+		((struct mt_oom_kill *)bytes)->trigger_tgid = after->tgid;
+	if (stack->hdr.kind != MT_KIND_STACK)
+		return;
+	stack->signal_time_ns = after->time_ns;
+	stack->hdr.time_ns++;
+	if (stack->hdr.size_bytes == sizeof(*stack))
+		return;
+	stack->nr = NEW_STACK_FRAMES;
+	for (uint32_t i = 0; i < NEW_STACK_FRAMES; i++) {
+		frames[i].cycle = frames[i].repeat = 1;
+		memset(frames[i].symbol, 'f', i);
+	}
+}
+
 /* A new record, of a kind that a seed may lack; all but its header is 0 until it is changed. */
 static void insert_new(struct stream *stream)
 {
@@ -166,14 +191,28 @@ static void insert_new(struct stream *stream)
 		{MT_KIND_PROBE, sizeof(struct mt_probe)},
 		{MT_KIND_END, sizeof(struct mt_end)},
 		{MT_KIND_BUILD_ID, sizeof(struct mt_build_id)},
+		{MT_KIND_BRK, sizeof(struct mt_call_use)},
+		{MT_KIND_MMAP, sizeof(struct mt_call_use)},
+		{MT_KIND_SIGNAL, sizeof(struct mt_signal_more)},
+		{MT_KIND_LIMITS, sizeof(struct mt_limits)},
+		{MT_KIND_STACK_COPY, sizeof(struct mt_stack_copy)},
+		{MT_KIND_OOM_KILL, sizeof(struct mt_oom_kill)},
+		{MT_KIND_RECLAIM, sizeof(struct mt_reclaim)},
+		{MT_KIND_CGROUP, sizeof(struct mt_cgroup)},
+		{MT_KIND_STACK, sizeof(struct mt_stack)},
+		{MT_KIND_STACK,
+		 sizeof(struct mt_stack) + NEW_STACK_FRAMES * sizeof(struct mt_frame)},
+		{MT_KIND_STACK_MARK, sizeof(struct mt_stack_mark)},
+		{MT_KIND_MEMORY, sizeof(struct mt_memory)},
 	};
 	size_t i = below(stream, sizeof(news) / sizeof(news[0])), after = below(stream, stream->nr);
-	uint8_t bytes[sizeof(struct mt_session)] = {0};
-	struct mt_record record = record__at(stream, after);
+	_Alignas(8) uint8_t bytes[1024] = {0};
+	struct mt_record record = record__at(stream, after), other = record;
 
 	record.size_bytes = news[i].size;
 	record.kind = news[i].kind;
 	memcpy(bytes, &record, sizeof(record));
+	new__fill(bytes, &other);
 	insert_bytes(stream, stream->spans[after].at, bytes, news[i].size);
 }
 
@@ -297,6 +336,32 @@ static void change(struct stream *stream)
 	rescan(stream);
 }
 
+/* The time of a signal is in other records, too: a stack without its signal, or with another's. */
+static void retime(struct stream *stream)
+{
+	struct mt_record signal = record__at(stream, below(stream, stream->nr));
+	size_t first = below(stream, stream->nr);
+	struct mt_stack stack;
+
+	for (size_t i = first; i < stream->nr; i++) {
+		struct mt_record record = record__at(stream, i);
+		uint8_t *at = stream->data + stream->spans[i].at;
+
+		if (record.kind == MT_KIND_SIGNAL && below(stream, 2))
+			signal = record;
+		if (record.kind != MT_KIND_STACK || record.size_bytes < sizeof(stack))
+			continue;
+		memcpy(&stack, at, sizeof(stack));
+		stack.signal_time_ns = signal.time_ns;
+		if (below(stream, 4)) {
+			stack.hdr.tgid = signal.tgid;
+			stack.hdr.tid = signal.tid;
+		}
+		memcpy(at, &stack, sizeof(stack));
+		return;
+	}
+}
+
 /* The same records for another process: pids collide or do not, as it comes. */
 static void renumber(struct stream *stream)
 {
@@ -320,7 +385,7 @@ static struct stream stream;
 size_t mutate__records(uint8_t *data, size_t size, size_t max_size, uint64_t seed)
 {
 	static void (*const changes[])(struct stream *) = {
-		change, change, change, change, drop, duplicate, move, insert_new, renumber,
+		change, change, change, change, drop, duplicate, move, insert_new, renumber, retime,
 	};
 	unsigned int nr;
 

@@ -50,6 +50,14 @@ static const struct sample {
 	{MT_KIND_HUGE, sizeof(struct mt_huge), 0},
 	{MT_KIND_ANON_NAME, sizeof(struct mt_anon_name), 0},
 	{MT_KIND_TIMED_FAULTS, sizeof(struct mt_faults) + sizeof(struct mt_timed_fault), 0},
+	{MT_KIND_LIMITS, sizeof(struct mt_limits), 0},
+	{MT_KIND_STACK_COPY, sizeof(struct mt_stack_copy), 0},
+	{MT_KIND_OOM_KILL, sizeof(struct mt_oom_kill), 0},
+	{MT_KIND_RECLAIM, sizeof(struct mt_reclaim), 0},
+	{MT_KIND_CGROUP, sizeof(struct mt_cgroup), 0},
+	{MT_KIND_STACK, sizeof(struct mt_stack), 0},
+	{MT_KIND_STACK_MARK, sizeof(struct mt_stack_mark), 0},
+	{MT_KIND_MEMORY, sizeof(struct mt_memory), 0},
 };
 #define NR_SAMPLES (sizeof(samples) / sizeof(samples[0]))
 
@@ -71,6 +79,8 @@ static struct mt_record *sample__new(const struct sample *sample)
 		((struct mt_faults *)record)->nr = 1;
 	if (sample->kind == MT_KIND_MAPPING)
 		((struct mt_mapping *)record)->end = PAGE;
+	if (sample->kind == MT_KIND_STACK_MARK)
+		((struct mt_stack_mark *)record)->end = PAGE;
 	return record;
 }
 
@@ -87,6 +97,12 @@ static const char *event__string(const struct event *ev)
 		return ev->session->target;
 	case MT_KIND_PROBE:
 		return ev->probe->misses;
+	case MT_KIND_OOM_KILL:
+		return ev->oom_kill->cgroup;
+	case MT_KIND_CGROUP:
+		return ev->cgroup->path;
+	case MT_KIND_STACK:
+		return ev->stack->nr ? stack__frames(ev->stack)[ev->stack->nr - 1].file : "";
 	default:
 		return "";
 	}
@@ -257,6 +273,14 @@ static void test_strings(void **state)
 		FIELD(MT_KIND_PROBE, mt_probe, fact),
 		FIELD(MT_KIND_PROBE, mt_probe, via),
 		FIELD(MT_KIND_PROBE, mt_probe, misses),
+		FIELD(MT_KIND_BUILD_ID, mt_build_id, name),
+		FIELD(MT_KIND_SYMBOL, mt_symbol, file),
+		FIELD(MT_KIND_SYMBOL, mt_symbol, symbol),
+		FIELD(MT_KIND_ANON_NAME, mt_anon_name, name),
+		FIELD(MT_KIND_OOM_KILL, mt_oom_kill, comm),
+		FIELD(MT_KIND_OOM_KILL, mt_oom_kill, trigger_comm),
+		FIELD(MT_KIND_OOM_KILL, mt_oom_kill, cgroup),
+		FIELD(MT_KIND_CGROUP, mt_cgroup, path),
 		{{MT_KIND_MMAP, sizeof(struct mt_mmap_file), MT_CALL_FILE},
 		 offsetof(struct mt_mmap_file, file.name),
 		 MT_NAME_BYTES},

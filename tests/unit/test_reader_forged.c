@@ -213,7 +213,9 @@ static void test_other_major(void **state)
 	check_refused(
 		&forged, -EPROTONOSUPPORT,
 		"it has version 2.7 of the format, and this memtrace reads 1: use a newer one");
-	forged__open(&forged)->major = 0;
+	header = forged__open(&forged);
+	header->major = 0;
+	header->minor = 1;
 	check_refused(
 		&forged, -EPROTONOSUPPORT,
 		"it has version 0.1 of the format, and this memtrace reads 1: use an older one");
