@@ -67,18 +67,21 @@ __attribute__((noinline)) int chunk__copy(__u64 from, __u32 chunk)
 	return pages;
 }
 
-/* From the page of the stack pointer up, until there is nothing more. */
+/*
+ * From the page of the stack pointer up, until there is nothing more. Whether there was something
+ * stands in the record, where the verifier does not follow it: in a variable each turn would double
+ * its work (5.10).
+ */
 static __always_inline void stack__copy(struct mt_stack_copy *rec, __u32 max_chunks)
 {
-	__u32 leading = 0, pages;
+	__u32 pages;
 
 	for (__u32 i = 0; i < MT_STACK_DEEP_CHUNKS; i++) {
 		if (i >= max_chunks)
 			break;
 		pages = chunk__copy(rec->start + i * MT_STACK_CHUNK_BYTES, rec->slot + i) & 0xffff;
-		if (!pages && (leading < i || i >= MAX_LEADING))
+		if (!pages && (rec->pages[0] || i >= MAX_LEADING))
 			break;
-		leading += !pages;
 		rec->pages[i / 4] |= (__u64)pages << i % 4 * CHUNK_PAGES;
 		rec->nr_chunks = i + 1;
 	}
