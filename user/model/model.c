@@ -49,6 +49,7 @@ void model__free(struct model *model)
 		process__free(proc);
 	}
 	functions__release(&model->functions);
+	backtraces__release(&model->backtraces, &model->usage);
 	notices__release(&model->notices);
 	names__free(model->names);
 	usage__free_array(&model->usage, &model->current);
@@ -547,6 +548,8 @@ static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_SYMBOL] = take_symbol,
 	[MT_KIND_ANON_NAME] = take_anon_name,
 	[MT_KIND_GONE] = take_gone,
+	[MT_KIND_STACK_COPY] = backtraces__take_copy,
+	[MT_KIND_STACK] = backtraces__take,
 };
 
 static bool model__is_too_costly(const struct model *model)

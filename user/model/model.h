@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "event/event.h"
+#include "model/backtrace.h"
 #include "model/function.h"
 #include "model/notice.h"
 #include "model/process.h"
@@ -48,6 +49,7 @@ struct model {
 	/* Ask for the functions of the instructions of faults that took as long; 0: of none. */
 	uint64_t functions_ns;
 	struct functions functions;
+	struct backtraces backtraces;
 	struct notices notices;
 	struct names *names;
 	struct process *by_pid; /* the process that has the pid now */

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/units.h"
+#include "model/model.h"
+#include "report/backtrace.h"
+
+static void report_backtrace__freep(struct report_backtrace **backtrace)
+{
+	report_backtrace__free(*backtrace);
+}
+
+static int frame__fill(struct report_frame *row, const struct backtrace_frame *frame)
+{
+	*row = (struct report_frame){
+		.ip = frame->ip,
+		.symbol = *frame->symbol ? strdup(frame->symbol) : NULL,
+		.offset = frame->offset,
+		.file = *frame->file ? strdup(frame->file) : NULL,
+		.cycle = frame->cycle,
+		.repeat = frame->repeat,
+	};
+	return (row->symbol || !*frame->symbol) && (row->file || !*frame->file) ? 0 : -ENOMEM;
+}
+
+int report_backtrace__build(const struct model *model, uint32_t pid, uint32_t tid, uint64_t time_ns,
+			    struct report_backtrace **ret)
+{
+	const struct backtrace *from = backtraces__find(&model->backtraces, pid, tid, time_ns);
+	struct report_backtrace *rows __cleanup(report_backtrace__freep) = NULL;
+
+	if (!from) {
+		*ret = NULL;
+		return 0;
+	}
+	rows = calloc(1, sizeof(*rows));
+	if (!rows)
+		return -ENOMEM;
+	rows->depth = from->depth_frames;
+	rows->cut_off = from->cut_off;
+	rows->left_out = from->left_out;
+	rows->left_out_after = from->left_out_after;
+	rows->frames = calloc(from->nr + 1, sizeof(*rows->frames));
+	if (!rows->frames)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < from->nr; i++)
+		if (frame__fill(&rows->frames[rows->nr_frames++], &from->frames[i]))
+			return -ENOMEM;
+	*ret = move_ptr(rows);
+	return 0;
+}
+
+void report_backtrace__free(struct report_backtrace *backtrace)
+{
+	if (!backtrace)
+		return;
+	for (size_t i = 0; i < backtrace->nr_frames; i++) {
+		free(backtrace->frames[i].symbol);
+		free(backtrace->frames[i].file);
+	}
+	free(backtrace->frames);
+	free(backtrace);
+}
+
+/* The first frame of what most of the stack repeats; else the innermost one. */
+static size_t backtrace__subject(const struct report_backtrace *backtrace)
+{
+	for (size_t i = 0; i < backtrace->nr_frames; i++) {
+		const struct report_frame *frame = &backtrace->frames[i];
+
+		if (frame->repeat > 1 &&
+		    (uint64_t)frame->cycle * frame->repeat > backtrace->depth / 2)
+			return i;
+	}
+	return 0;
+}
+
+bool backtrace__phrase(const struct report_backtrace *backtrace, bool utf8, char *buf, size_t size)
+{
+	size_t first = backtrace ? backtrace__subject(backtrace) : 0, len = 0;
+	const struct report_frame *frame;
+	uint32_t nr;
+
+	if (!backtrace || first >= backtrace->nr_frames || !backtrace->frames[first].symbol)
+		return false;
+	frame = &backtrace->frames[first];
+	nr = frame->repeat > 1 ? frame->cycle : 1;
+	for (uint32_t i = 0; i < nr && first + i < backtrace->nr_frames && len < size; i++)
+		len += snprintf(buf + len, size - len, "%s%s%s",
+				!i     ? "in "
+				: utf8 ? " → "
+				       : " -> ",
+				frame[i].symbol ?: "?", "()");
+	if (frame->repeat > 1 && len < size)
+		snprintf(buf + len, size - len, " %s %s", utf8 ? "×" : "x",
+			 units__count(frame->repeat).s);
+	return true;
+}
