@@ -32,6 +32,7 @@ int report_backtrace__build(const struct model *model, uint32_t pid, uint32_t ti
 {
 	const struct backtrace *from = backtraces__find(&model->backtraces, pid, tid, time_ns);
 	struct report_backtrace *rows __cleanup(report_backtrace__freep) = NULL;
+	int err = 0;
 
 	if (!from) {
 		*ret = NULL;
@@ -45,11 +46,12 @@ int report_backtrace__build(const struct model *model, uint32_t pid, uint32_t ti
 	rows->left_out = from->left_out;
 	rows->left_out_after = from->left_out_after;
 	rows->frames = calloc(from->nr + 1, sizeof(*rows->frames));
-	if (!rows->frames)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < from->nr; i++)
-		if (frame__fill(&rows->frames[rows->nr_frames++], &from->frames[i]))
-			return -ENOMEM;
+	err = rows->frames ? 0 : -ENOMEM;
+	for (uint32_t i = 0; i < from->nr && !err; i++)
+		err = frame__fill(&rows->frames[rows->nr_frames++], &from->frames[i]);
+	if (err)
+		/* cppcheck-suppress memleak ; the attribute frees it */
+		return err;
 	*ret = move_ptr(rows);
 	return 0;
 }
