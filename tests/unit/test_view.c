@@ -36,7 +36,7 @@ static void hit_and_end(struct feed *feed, uint32_t pid)
 static char *shown(struct feed *feed, uint32_t top)
 {
 	const struct options opt = {.top = top, .interval_s = 1};
-	struct view view = {.opt = &opt};
+	struct view view = {.opt = &opt, .rows = true};
 	char *text = NULL, *lines;
 	size_t size;
 

@@ -42,6 +42,19 @@ static bool options__write_report(const struct options *opt)
 	return options__want_report(opt) && opt->verb != VERB_DIFF;
 }
 
+/* Of an event that has just been taken, so that the model has all of it. */
+static int stages__take_notices(struct stages *stages, const struct event *ev)
+{
+	int err = 0;
+
+	if (__builtin_expect(stages->model->notices.nr, false))
+		err = alerts__take(&stages->alerts, stages->model);
+	/* Above the lines of the last interval, and the report. */
+	if (!err && ev->kind == MT_KIND_END)
+		err = alerts__flush(&stages->alerts);
+	return err;
+}
+
 static int stages__take(void *ctx, const struct event *ev)
 {
 	struct stages *stages = ctx;
@@ -51,6 +64,8 @@ static int stages__take(void *ctx, const struct event *ev)
 
 	if (!err && stages->lines.format)
 		err = stages__write_line(stages, ev);
+	if (!err)
+		err = stages__take_notices(stages, ev);
 	/* The end closes an interval, too; alone it would only repeat the report. */
 	if (!err &&
 	    (ev->kind == MT_KIND_TICK || (ev->kind == MT_KIND_END && closed && stages->view.begun)))
@@ -75,6 +90,28 @@ static int stages__open_output(struct stages *stages, const struct options *opt)
 	return 0;
 }
 
+static int stages__alert(void *ctx, const struct report_notice *row)
+{
+	struct stages *stages = ctx;
+
+	return view__notice(&stages->view, row);
+}
+
+static void stages__want_notices(struct stages *stages, const struct options *opt)
+{
+	struct render_options render;
+
+	if (!stages->view.stream && !stages->on_hit)
+		return;
+	terminal__options(stdout, opt, &render);
+	stages->alerts = (struct alerts){
+		.fn = stages__alert,
+		.ctx = stages,
+		.utf8 = render.utf8,
+	};
+	stages->model->notices.wanted = true;
+}
+
 int stages__open(struct stages *stages, const struct options *opt, struct error *error)
 {
 	int err;
@@ -89,16 +126,21 @@ int stages__open(struct stages *stages, const struct options *opt, struct error 
 	/* A recording has told what was to be told. */
 	if (opt->verb == VERB_TRACE || opt->verb == VERB_RECORD)
 		stages->model->functions_ns = opt->slow_ns;
-	if (opt->verb == VERB_RECORD || opt->verb == VERB_DIFF)
-		return 0;
-	return stages__open_output(stages, opt);
+	if (opt->verb != VERB_RECORD && opt->verb != VERB_DIFF)
+		err = stages__open_output(stages, opt);
+	if (!err)
+		stages__want_notices(stages, opt);
+	return err;
 }
 
 /* What is due is delivered at once, many events together: that is the moment to let them go. */
 int stages__push(struct stages *stages, const void *record, size_t size)
 {
+	const struct mt_record *hdr = record;
 	int err = order__push(stages->order, record, size);
 
+	if (!err && hdr->kind == MT_KIND_WATERMARK && alerts__wait(&stages->alerts))
+		err = alerts__pass(&stages->alerts, hdr->time_ns);
 	return !err && stages->lines.nr ? event_lines__flush(&stages->lines) : err;
 }
 
@@ -164,6 +206,8 @@ int stages__finish(struct stages *stages, int err)
 {
 	if (!err)
 		err = order__finish(stages->order);
+	if (!err)
+		err = alerts__flush(&stages->alerts);
 	if (!err && stages->lines.format)
 		err = event_lines__flush(&stages->lines);
 	if (err)
@@ -181,6 +225,7 @@ int stages__finish(struct stages *stages, int err)
 void stages__release(struct stages *stages)
 {
 	order__free(stages->order);
+	alerts__release(&stages->alerts);
 	model__free(stages->model);
 	report__free(stages->report);
 	output__abandon(&stages->out);

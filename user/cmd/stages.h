@@ -7,12 +7,14 @@
 #define MEMTRACE_STAGES_H
 
 #include "base/error.h"
+#include "cmd/alerts.h"
 #include "cmd/options.h"
 #include "cmd/output.h"
 #include "cmd/view.h"
 #include "render/event_lines.h"
 
 struct model;
+struct on_hit;
 struct order;
 
 struct stages {
@@ -21,13 +23,15 @@ struct stages {
 	const char *reading; /* the recording that the records are of, borrowed; NULL: none */
 	struct output out;
 	struct view view;
+	struct on_hit *on_hit; /* borrowed; NULL: none */
+	struct alerts alerts;
 	struct event_lines lines; /* format NULL: there is to be a report */
 	struct model *model;
 	struct order *order;
 	struct report *report; /* after stages__finish(), for those who want one */
 };
 
-/* Zero the struct before, but for .reading. 0, or -errno with its text. */
+/* Zero the struct before, but for .reading and .on_hit. 0, or -errno with its text. */
 int stages__open(struct stages *stages, const struct options *opt, struct error *error);
 
 /* Take a record. 0, -ENOMEM, or -errno of an output. */

@@ -18,7 +18,8 @@ void view__open(struct view *view, const struct options *opt)
 	bool shown = opt->output ? isatty(STDOUT_FILENO) : opt->format == FORMAT_TEXT;
 
 	*view = (struct view){.opt = opt};
-	if (shown && !opt->quiet && opt->interval_s > 0)
+	view->rows = opt->interval_s > 0;
+	if (shown && !opt->quiet)
 		view->stream = stdout;
 }
 
@@ -113,7 +114,7 @@ int view__show(struct view *view, const struct model *model)
 	size_t nr, top;
 	int err = 0;
 
-	if (!view->stream)
+	if (!view->stream || !view->rows)
 		return 0;
 	rows = collect(model, view->opt->top, &nr);
 	if (!rows)
@@ -131,5 +132,19 @@ int view__show(struct view *view, const struct model *model)
 		err = view__rest(view, rows + top, nr - top, &render);
 	if (!err && fflush(view->stream))
 		err = -errno;
+	return err;
+}
+
+int view__notice(struct view *view, const struct report_notice *row)
+{
+	struct render_options render;
+	unsigned int lines;
+	int err;
+
+	if (!view->stream)
+		return 0;
+	terminal__options(view->stream, view->opt, &render);
+	err = render_text__notice(row, &render, view->stream, &lines);
+	view->lines += lines;
 	return err;
 }

@@ -3,14 +3,17 @@
 #ifndef MEMTRACE_VIEW_H
 #define MEMTRACE_VIEW_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "cmd/options.h"
 
 struct model;
+struct report_notice;
 
 struct view {
 	FILE *stream; /* NULL: show nothing */
+	bool rows;    /* of intervals; else just what happens */
 	const struct options *opt;
 	unsigned int lines; /* since the header was shown */
 	bool begun;
@@ -24,5 +27,8 @@ void view__open(struct view *view, const struct options *opt);
 
 /* Show the interval that the model has just closed. 0 or -errno of the stream. */
 int view__show(struct view *view, const struct model *model);
+
+/* Show what has happened. Likewise. */
+int view__notice(struct view *view, const struct report_notice *row);
 
 #endif

@@ -22,6 +22,9 @@ struct notice {
 	uint32_t pid;
 	uint32_t tid;
 	uint64_t time_ns;
+	uint64_t ip;	   /* of the access or call; 0: not known. What repeats is known by it */
+	bool handled;	   /* the process goes on */
+	bool awaits_stack; /* MT_KIND_STACK may follow */
 };
 
 /* So many wait at most; the others are counted. */

@@ -14,6 +14,7 @@ struct diff;
 struct doctor;
 struct report;
 struct report_interval;
+struct report_notice;
 
 struct render_options {
 	unsigned int width; /* columns */
@@ -30,6 +31,9 @@ int render_text__report(const struct report *report, const struct render_options
 int render_text__interval_header(const struct render_options *opt, FILE *out);
 int render_text__interval(const struct report_interval *row, const struct render_options *opt,
 			  FILE *out);
+/* And what happened, as soon as it has; *ret_lines: so many lines it took. */
+int render_text__notice(const struct report_notice *row, const struct render_options *opt,
+			FILE *out, unsigned int *ret_lines);
 
 int render_json__report(const struct report *report, const struct render_options *opt, FILE *out);
 

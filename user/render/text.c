@@ -137,6 +137,7 @@ void text__end(struct text *text)
 		text->err = errno ? -errno : -EIO;
 	text->len = 0;
 	text->column = 0;
+	text->lines++;
 }
 
 void text__linef(struct text *text, const char *fmt, ...)

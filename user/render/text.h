@@ -15,6 +15,7 @@ struct text {
 	FILE *out;
 	unsigned int width;
 	unsigned int column; /* of the line that is being built */
+	unsigned int lines;  /* that are ended */
 	char *line;
 	size_t len;
 	size_t capacity;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/escape.h"
 #include "base/units.h"
 #include "render/text.h"
+#include "report/notice.h"
 #include "report/report.h"
 
 #define COMM_LEAST 10
@@ -72,18 +74,21 @@ static struct unit_text few(uint64_t n)
 	return ret;
 }
 
-/* Local time, as vmstat -t and sar print it. */
-static void clock_time(uint64_t realtime_ns, bool tenths, char *buf, size_t size)
+/* Local time, as vmstat -t and sar print it, with so many digits of the second's fraction. */
+static void clock_time(uint64_t realtime_ns, unsigned int digits, char *buf, size_t size)
 {
+	unsigned int fraction = (unsigned int)(realtime_ns % 1000000000U);
 	time_t seconds = (time_t)(realtime_ns / 1000000000U);
 	struct tm tm;
-	size_t len;
+	size_t len = 0;
 
 	if (!localtime_r(&seconds, &tm) || !(len = strftime(buf, size, "%H:%M:%S", &tm)))
 		snprintf(buf, size, "-");
-	else if (tenths)
-		snprintf(buf + len, size - len, ".%u",
-			 (unsigned int)(realtime_ns % 1000000000U / 100000000U));
+	if (!digits || !len)
+		return;
+	for (unsigned int i = digits; i < 9; i++)
+		fraction /= 10;
+	snprintf(buf + len, size - len, ".%0*u", (int)digits, fraction);
 }
 
 int render_text__interval(const struct report_interval *row, const struct render_options *opt,
@@ -117,5 +122,37 @@ int render_text__interval(const struct report_interval *row, const struct render
 	}
 	free(comm);
 	free(fit);
+	return text__close(&text);
+}
+
+#define NOTICE_TIME_DIGITS 3
+/* Under the words, where they take more than a line. */
+#define NOTICE_HANG (TIME_COLUMNS + 1 + NOTICE_TIME_DIGITS + 1)
+
+int render_text__notice(const struct report_notice *row, const struct render_options *opt,
+			FILE *out, unsigned int *ret_lines)
+{
+	char *words = report_notice__text(row), *safe;
+	char time[24];
+	struct text text;
+
+	text__open(&text, opt, out);
+	clock_time(row->realtime_ns, NOTICE_TIME_DIGITS, time, sizeof(time));
+	safe = words ? text__safe(&text, words) : NULL;
+	if (safe) {
+		if (!row->handled)
+			text__style(&text, STYLE_BAD);
+		text__add(&text, time);
+		text__pad(&text, NOTICE_HANG);
+		text__wrap(&text, NOTICE_HANG, safe);
+		if (!row->handled)
+			text__style(&text, STYLE_NONE);
+		text__end(&text);
+	} else {
+		text.err = text.err ?: -ENOMEM;
+	}
+	free(words);
+	free(safe);
+	*ret_lines = text.lines;
 	return text__close(&text);
 }

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What happens, in words, when they come, and how many of a storm. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "cmd/alerts.h"
+#include "cmd/view.h"
+#include "events.h"
+#include "render/render.h"
+
+#define MSEC 1000000ULL
+#define SEC 1000000000ULL
+
+/* What has come so far, a line each. */
+struct shown {
+	char text[64 << 10];
+	size_t len;
+	unsigned int nr;
+	uint64_t nr_more;
+};
+
+static int show(void *ctx, const struct report_notice *row)
+{
+	struct shown *shown = ctx;
+	char *text = report_notice__text(row);
+
+	assert_non_null(text);
+	shown->len +=
+		snprintf(shown->text + shown->len, sizeof(shown->text) - shown->len, "%s\n", text);
+	assert_true(shown->len < sizeof(shown->text));
+	shown->nr += !row->more;
+	shown->nr_more += row->more;
+	free(text);
+	return 0;
+}
+
+static void take(void *ctx, struct model *model, const struct event *ev)
+{
+	(void)ev;
+	assert_int_equal(alerts__take(ctx, model), 0);
+}
+
+static struct alerts alerts__to(struct feed *feed, struct shown *shown)
+{
+	*shown = (struct shown){};
+	feed->model->notices.wanted = true;
+	return (struct alerts){.fn = show, .ctx = shown, .utf8 = true};
+}
+
+/* From here on they come as in a run: after each event. */
+#define WATCH(feed, shown)                                                                         \
+	struct alerts alerts = alerts__to(feed, &(shown));                                         \
+	(feed)->taken = take;                                                                      \
+	(feed)->ctx = &alerts
+
+static void pass(struct feed *feed, struct alerts *alerts, uint64_t ns)
+{
+	feed->now_ns += ns;
+	assert_int_equal(alerts__pass(alerts, feed->now_ns), 0);
+}
+
+/* A bad access at the limit of the stack of 8 MiB. */
+static void overflow(struct feed *feed, uint32_t pid, uint32_t tid, uint64_t ip, uint16_t flags)
+{
+	struct mt_signal sig = {
+		.hdr = record__header(MT_KIND_SIGNAL, sizeof(sig), pid, tid),
+		.signo = SIGSEGV,
+		.code = SEGV_MAPERR,
+		.addr = STACK_END - STACK_LIMIT - 8,
+		.sp = STACK_END - STACK_LIMIT,
+		.ip = ip,
+		.stack_limit_bytes = STACK_LIMIT,
+		.stack_vm_bytes = STACK_LIMIT,
+		.comm = "reader",
+	};
+
+	sig.hdr.flags = flags;
+	feed__now(feed, &sig);
+}
+
+static void test_words(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	overflow(feed, PID, PID, TEXT, 0);
+	overflow(feed, PID, PID + 3, TEXT, MT_SIGNAL_HANDLED);
+	assert_int_equal(shown.nr, 0);
+	pass(feed, &alerts, 0);
+	assert_string_equal(shown.text,
+			    "worker[4242] stack overflow: 8,388,608 of 8,388,608 bytes, "
+			    "RLIMIT_STACK\n"
+			    "worker[4242] tid 4245 \"reader\" stack overflow: 8,388,608 of "
+			    "8,388,608 bytes, RLIMIT_STACK (handled)\n");
+	alerts__release(&alerts);
+}
+
+/* Those behind one that waits for its stack wait, too: they come in their order. */
+static void test_wait_for_stack(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	overflow(feed, PID, PID, TEXT, MT_SIGNAL_COPIED);
+	overflow(feed, PID, PID + 1, TEXT + 1, 0);
+	pass(feed, &alerts, 298 * MSEC);
+	assert_int_equal(shown.nr, 0);
+	pass(feed, &alerts, 2 * MSEC);
+	assert_int_equal(shown.nr, 2);
+	assert_non_null(strstr(strchr(shown.text, '\n'), "tid 4243"));
+	alerts__release(&alerts);
+}
+
+static void test_flush(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	overflow(feed, PID, PID, TEXT, MT_SIGNAL_COPIED);
+	assert_int_equal(alerts__flush(&alerts), 0);
+	assert_int_equal(shown.nr, 1);
+	assert_false(alerts__wait(&alerts));
+	alerts__release(&alerts);
+}
+
+/* Three, and each second the number of the others: none is left out of it. */
+static void test_storm(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	for (unsigned int i = 0; i < 5000; i++) {
+		overflow(feed, PID, PID, TEXT, MT_SIGNAL_HANDLED);
+		pass(feed, &alerts, MSEC - 1000);
+	}
+	assert_int_equal(shown.nr, 3);
+	assert_non_null(strstr(shown.text, "\nworker[4242] and 997 more like it\n"
+					   "worker[4242] and 1,000 more like it\n"));
+	pass(feed, &alerts, SEC);
+	assert_int_equal(shown.nr_more, 4997);
+	assert_int_equal(shown.nr, 3);
+	/* It is over: the next one is news. */
+	pass(feed, &alerts, SEC);
+	assert_false(alerts__wait(&alerts));
+	overflow(feed, PID, PID, TEXT, 0);
+	pass(feed, &alerts, 0);
+	assert_int_equal(shown.nr, 4);
+	alerts__release(&alerts);
+}
+
+/* What comes less often is never merged. */
+static void test_no_storm(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	for (unsigned int i = 0; i < 30; i++) {
+		overflow(feed, PID, PID, TEXT, 0);
+		pass(feed, &alerts, 400 * MSEC);
+	}
+	pass(feed, &alerts, 2 *SEC);
+	assert_int_equal(shown.nr, 30);
+	assert_int_equal(shown.nr_more, 0);
+	alerts__release(&alerts);
+}
+
+/* The storm of one instruction does not hide what another one does, nor what is fatal. */
+static void test_storm_hides_nothing(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	for (unsigned int i = 0; i < 1000; i++)
+		overflow(feed, PID, PID, TEXT, MT_SIGNAL_HANDLED);
+	overflow(feed, PID, PID, TEXT + 64, MT_SIGNAL_HANDLED);
+	overflow(feed, PID, PID, TEXT, 0);
+	pass(feed, &alerts, 0);
+	assert_int_equal(shown.nr, 5);
+	assert_non_null(strstr(shown.text, "RLIMIT_STACK\n"));
+	pass(feed, &alerts, SEC);
+	assert_int_equal(shown.nr_more, 997);
+	alerts__release(&alerts);
+}
+
+/* Ten lines a second, whatever they are of, and one for the rest. */
+static void test_many_kinds(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	for (unsigned int i = 0; i < 500; i++)
+		overflow(feed, PID, PID, TEXT + i, 0);
+	pass(feed, &alerts, 0);
+	assert_int_equal(shown.nr, 10);
+	pass(feed, &alerts, SEC);
+	assert_int_equal(shown.nr, 10);
+	assert_non_null(strstr(shown.text, "\nworker[4242] and 490 more like these\n"));
+	alerts__release(&alerts);
+}
+
+/* A child each time: one program all the same. */
+static void test_many_processes(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	for (uint32_t pid = 5000; pid < 5100; pid++) {
+		feed__fork(feed, PID, pid, pid, 0, FLT(0, 0));
+		overflow(feed, pid, pid, TEXT, 0);
+		feed__exit(feed, pid, pid, true, SIGSEGV, FLT(0, 0));
+	}
+	pass(feed, &alerts, SEC);
+	assert_int_equal(shown.nr, 3);
+	assert_non_null(strstr(shown.text, "\nworker and 97 more like it\n"));
+	alerts__release(&alerts);
+}
+
+/* Programs that are too many share a number. */
+static void test_many_programs(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	for (uint32_t i = 0; i < 100; i++) {
+		struct mt_process rec = {
+			.hdr = record__header(MT_KIND_PROCESS, sizeof(rec), 5000 + i, 5000 + i),
+			.stack_limit_bytes = STACK_LIMIT,
+		};
+
+		feed__fork(feed, PID, 5000 + i, 5000 + i, 0, FLT(0, 0));
+		rec.start_ns = feed__process_of(feed, 5000 + i)->start_boottime_ns;
+		snprintf(rec.comm, sizeof(rec.comm), "program%u", i);
+		feed__now(feed, &rec);
+		for (unsigned int nr = 0; nr < 5; nr++)
+			overflow(feed, 5000 + i, 5000 + i, TEXT, 0);
+	}
+	pass(feed, &alerts, SEC);
+	assert_int_equal(shown.nr + shown.nr_more, 500);
+	assert_true(shown.nr <= 100);
+	assert_non_null(strstr(shown.text, "\nseveral programs and "));
+	alerts__release(&alerts);
+}
+
+/* Without watermarks nobody says when: what waits is bounded. */
+static void test_no_watermarks(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	for (unsigned int i = 0; i < 1000; i++) {
+		overflow(feed, PID, PID, TEXT, MT_SIGNAL_COPIED);
+		feed->now_ns += 400 * MSEC;
+		if (shown.nr)
+			break;
+	}
+	assert_true(shown.nr > 200 && shown.nr < 300);
+	alerts__release(&alerts);
+}
+
+static void assert_line(const struct report_notice *row, unsigned int width, bool utf8,
+			const char *expected)
+{
+	const struct render_options opt = {.width = width, .utf8 = utf8};
+	unsigned int lines, nr = 0;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_int_equal(render_text__notice(row, &opt, out, &lines), 0);
+	fclose(out);
+	assert_string_equal(text, expected);
+	for (const char *at = text; (at = strchr(at, '\n')); at++)
+		nr++;
+	assert_int_equal(lines, nr);
+	free(text);
+}
+
+static void test_line(void **state)
+{
+	struct report_notice row = {
+		.realtime_ns = 1795253208114999999ULL,
+		.pid = 4242,
+		.tid = 4250,
+		.comm = "redis-server",
+		.thread = "bio\x1b[31m_free",
+		.words = "stack overflow: 8,388,608 of 8,388,608 bytes, guard page",
+	};
+
+	(void)state;
+	setenv("TZ", "UTC-9", 1);
+	tzset();
+	assert_line(&row, 200, true,
+		    "18:26:48.114 redis-server[4242] tid 4250 \"bio\\x1b[31m_free\" stack "
+		    "overflow: 8,388,608 of 8,388,608 bytes, guard page\n");
+	row.outcome = "fatal";
+	assert_line(
+		&row, 80, true,
+		"18:26:48.114 redis-server[4242] tid 4250 \"bio\\x1b[31m_free\" stack overflow:\n"
+		"             8,388,608 of 8,388,608 bytes, guard page (fatal)\n");
+	unsetenv("TZ");
+	tzset();
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, feed__setup, feed__teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_words),
+		TEST(test_wait_for_stack),
+		TEST(test_flush),
+		TEST(test_storm),
+		TEST(test_no_storm),
+		TEST(test_storm_hides_nothing),
+		TEST(test_many_kinds),
+		TEST(test_many_processes),
+		TEST(test_many_programs),
+		TEST(test_no_watermarks),
+		cmocka_unit_test(test_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

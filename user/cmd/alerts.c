@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/alerts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "model/model.h"
+
+/* The loader unwinds a stack when it has been copied: 100 to 200 ms later. */
+#define STACK_WAIT_NS (300 * NSEC_PER_MSEC)
+#define WINDOW_NS NSEC_PER_SEC
+/* In a window: lines of a program, and among them those that are alike. */
+#define MAX_LINES 10
+#define MAX_ALIKE 3
+#define MAX_KINDS 10
+/* A stream without watermarks does not say when they are due. */
+#define MAX_WAITING 256
+/* Programs; those beyond share the last one. */
+#define MAX_BURSTS 32
+
+struct alert {
+	struct report_notice row;
+	uint64_t due_ns;
+};
+
+/* Notices that are alike: of one kind, by one instruction. */
+struct alike {
+	enum notice_kind kind;
+	bool handled;
+	uint64_t ip;
+	unsigned int nr_shown;
+	uint64_t nr_merged; /* in this window */
+};
+
+/*
+ * The notices of a program (all processes of one name: what crashes may be a child each time),
+ * from the first on until a window passes without one too many.
+ */
+struct burst {
+	char comm[NOTICE_COMM_BYTES]; /* empty: of several programs */
+	uint32_t pid;		      /* 0: of several processes */
+	uint64_t begin_ns;	      /* of the window */
+	unsigned int nr_lines;
+	struct alike alike[MAX_KINDS];
+	unsigned int nr_alike;
+	uint64_t nr_merged;
+	unsigned int nr_kinds_merged;
+	uint64_t merged_realtime_ns; /* the last one */
+};
+
+static int alerts__push(struct alerts *alerts, const struct report_notice *row, uint64_t due_ns)
+{
+	struct alert *slot = array__push(&alerts->waiting);
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = (struct alert){.row = *row, .due_ns = due_ns};
+	return 0;
+}
+
+/* What goes on like this stays known: of it there is just the number. */
+static void burst__next_window(struct burst *burst, uint64_t now_ns)
+{
+	unsigned int left = 0;
+
+	for (unsigned int i = 0; i < burst->nr_alike; i++) {
+		if (!burst->alike[i].nr_merged)
+			continue;
+		burst->alike[left] = burst->alike[i];
+		burst->alike[left++].nr_merged = 0;
+	}
+	burst->nr_alike = left;
+	burst->begin_ns = now_ns;
+	burst->nr_lines = 0;
+	burst->nr_merged = 0;
+	burst->nr_kinds_merged = 0;
+}
+
+static int burst__tell(struct alerts *alerts, const struct burst *burst)
+{
+	struct report_notice row;
+	int err =
+		report__more_notices(burst->comm, burst->pid, burst->nr_merged,
+				     burst->nr_kinds_merged == 1, burst->merged_realtime_ns, &row);
+
+	if (err)
+		return err;
+	err = alerts__push(alerts, &row, 0);
+	if (err)
+		report_notice__release(&row);
+	return err;
+}
+
+/* Windows that are over by now. */
+static int alerts__close_windows(struct alerts *alerts, uint64_t now_ns)
+{
+	size_t left = 0;
+	int err = 0;
+
+	for (size_t i = 0; i < alerts->bursts.nr; i++) {
+		struct burst *burst = &alerts->bursts.items[i];
+		bool over = now_ns >= burst->begin_ns && now_ns - burst->begin_ns >= WINDOW_NS;
+
+		if (over && !burst->nr_merged)
+			continue;
+		if (over) {
+			err = err ?: burst__tell(alerts, burst);
+			burst__next_window(burst, now_ns);
+		}
+		if (left != i)
+			alerts->bursts.items[left] = *burst;
+		left++;
+	}
+	alerts->bursts.nr = left;
+	return err;
+}
+
+/* NULL without memory. */
+static struct burst *alerts__burst(struct alerts *alerts, const struct notice *notice,
+				   const char *comm)
+{
+	struct burst *burst;
+
+	for (size_t i = 0; i < alerts->bursts.nr; i++) {
+		burst = &alerts->bursts.items[i];
+		if (!strcmp(burst->comm, comm))
+			goto found;
+	}
+	if (alerts->bursts.nr < MAX_BURSTS) {
+		burst = array__push(&alerts->bursts);
+		if (!burst)
+			return NULL;
+		*burst = (struct burst){.begin_ns = notice->time_ns, .pid = notice->pid};
+		snprintf(burst->comm, sizeof(burst->comm), "%s", comm);
+		return burst;
+	}
+	burst->comm[0] = '\0';
+found:
+	if (burst->pid != notice->pid)
+		burst->pid = 0;
+	return burst;
+}
+
+static struct alike *burst__alike(struct burst *burst, const struct notice *notice)
+{
+	struct alike *alike;
+
+	for (unsigned int i = 0; i < burst->nr_alike; i++) {
+		alike = &burst->alike[i];
+		if (alike->kind == notice->kind && alike->handled == notice->handled &&
+		    alike->ip == notice->ip)
+			return alike;
+	}
+	if (burst->nr_alike == MAX_KINDS)
+		return NULL;
+	alike = &burst->alike[burst->nr_alike++];
+	*alike = (struct alike){.kind = notice->kind, .handled = notice->handled, .ip = notice->ip};
+	return alike;
+}
+
+/* Is it to be shown? Else it is counted. */
+static bool burst__admit(struct burst *burst, const struct notice *notice, uint64_t realtime_ns)
+{
+	struct alike *alike = burst__alike(burst, notice);
+
+	if (alike && alike->nr_shown < MAX_ALIKE && burst->nr_lines < MAX_LINES) {
+		alike->nr_shown++;
+		burst->nr_lines++;
+		return true;
+	}
+	/* Those beyond the kinds that are kept are not one. */
+	if (!alike)
+		burst->nr_kinds_merged += 2;
+	else if (!alike->nr_merged++)
+		burst->nr_kinds_merged++;
+	burst->nr_merged++;
+	burst->merged_realtime_ns = realtime_ns;
+	return false;
+}
+
+static int alerts__take_one(struct alerts *alerts, struct model *model, const struct notice *notice)
+{
+	struct report_notice row;
+	struct burst *burst;
+	uint64_t due_ns = notice->time_ns + (notice->awaits_stack ? STACK_WAIT_NS : 0);
+	int err = alerts__close_windows(alerts, notice->time_ns);
+
+	if (!err)
+		err = report__notice(model, notice, alerts->utf8, &row);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	burst = alerts__burst(alerts, notice, row.comm);
+	if (!burst)
+		err = -ENOMEM;
+	else if (burst__admit(burst, notice, row.realtime_ns))
+		err = alerts__push(alerts, &row, due_ns);
+	else
+		report_notice__release(&row);
+	if (err)
+		report_notice__release(&row);
+	return err;
+}
+
+int alerts__take(struct alerts *alerts, struct model *model)
+{
+	struct notices *notices = &model->notices;
+	int err = 0;
+
+	for (size_t i = 0; i < notices->nr && !err; i++)
+		err = alerts__take_one(alerts, model, &notices->items[i]);
+	notices->nr = 0;
+	if (!err && alerts->waiting.nr > MAX_WAITING)
+		err = alerts__pass(alerts, alerts->waiting.items[alerts->waiting.nr - 1].due_ns);
+	return err;
+}
+
+int alerts__pass(struct alerts *alerts, uint64_t now_ns)
+{
+	int err = alerts__close_windows(alerts, now_ns);
+	size_t nr = 0;
+
+	/* In their order: one that waits holds up those behind it. */
+	while (!err && nr < alerts->waiting.nr && alerts->waiting.items[nr].due_ns <= now_ns)
+		err = alerts->fn(alerts->ctx, &alerts->waiting.items[nr++].row);
+	for (size_t i = 0; i < nr; i++)
+		report_notice__release(&alerts->waiting.items[i].row);
+	alerts->waiting.nr -= nr;
+	memmove(alerts->waiting.items, alerts->waiting.items + nr,
+		alerts->waiting.nr * sizeof(*alerts->waiting.items));
+	return err;
+}
+
+int alerts__flush(struct alerts *alerts)
+{
+	return alerts__wait(alerts) ? alerts__pass(alerts, UINT64_MAX) : 0;
+}
+
+void alerts__release(struct alerts *alerts)
+{
+	for (size_t i = 0; i < alerts->waiting.nr; i++)
+		report_notice__release(&alerts->waiting.items[i].row);
+	array__free(&alerts->waiting);
+	array__free(&alerts->bursts);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A notice (model/notice.h) as a row: the facts, and the words. This is the one place where they
+ * are made, for the live view and for a hook alike.
+ */
+#ifndef MEMTRACE_REPORT_NOTICE_H
+#define MEMTRACE_REPORT_NOTICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/vocab.h"
+
+struct model;
+struct notice;
+
+#define NOTICE_COMM_BYTES 17
+
+/* Strings come from strangers, or have theirs in them: who shows them escapes them. */
+struct report_notice {
+	const char *event; /* static: "stack_hit", "crash", "limit", "oom_kill" */
+	const char *kind;  /* static: "main_limit", "null_pointer", …; NULL: none */
+	uint64_t realtime_ns;
+	uint32_t pid;
+	uint32_t tid;
+	char comm[NOTICE_COMM_BYTES];	/* of the process; empty: not known */
+	char thread[NOTICE_COMM_BYTES]; /* of the thread; empty: not known */
+	char *exe;			/* NULL: not known */
+	char *words;			/* what happened */
+	const char *outcome;		/* static: "fatal", "handled"; NULL: goes without saying */
+	bool handled;
+	bool address_known;
+	uint64_t address;
+	uint64_t ip;	      /* 0: not known */
+	int signal;	      /* 0: none */
+	uint64_t size_bytes;  /* BYTES_UNKNOWN: none */
+	uint64_t limit_bytes; /* BYTES_UNKNOWN: none */
+	char *where;   /* the innermost function in words: "in foo() × 12"; NULL: not known */
+	uint64_t more; /* it stands for so many that have no row; 0: it is one */
+	char *stack;   /* functions, innermost first, a ';' between them; NULL: not known */
+};
+
+/*
+ * The row of a notice, at once after the event that it is of. utf8 false: words in ASCII, but for
+ * what strangers gave. 0; -ENOENT: the model does not know of it; -ENOMEM.
+ * report_notice__release() after 0.
+ */
+int report__notice(struct model *model, const struct notice *notice, bool utf8,
+		   struct report_notice *row);
+
+/*
+ * A row for nr notices that have no rows of their own; alike: they are like the last that has one.
+ * comm may be empty and pid 0: those of several. 0 or -ENOMEM.
+ */
+int report__more_notices(const char *comm, uint32_t pid, uint64_t nr, bool alike,
+			 uint64_t realtime_ns, struct report_notice *row);
+
+/* All of the words: who, what, where, how it ended. The caller frees it; NULL without memory. */
+char *report_notice__text(const struct report_notice *row);
+
+void report_notice__release(struct report_notice *row);
+
+#endif
