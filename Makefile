@@ -69,6 +69,8 @@ BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
 USER_SRCS := $(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))
 WORKLOAD_COMMON := $(wildcard tests/workloads/common.c)
 WORKLOAD_SRCS := $(filter-out $(WORKLOAD_COMMON),$(sort $(wildcard tests/workloads/*.c)))
+# Those whose stacks are looked at, once more: with frame pointers, which -O1 leaves out.
+WORKLOAD_FP_NAMES := badaccess-fp stackover-fp
 UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
 REPLAY_SRCS := $(sort $(wildcard tests/replay/*.c))
 LIVE_SRCS := $(sort $(wildcard tests/bpf/*.c))
@@ -78,8 +80,10 @@ BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=build/bpf/%.bpf.o)
 USER_OBJS := $(USER_SRCS:%.c=$(O)/obj/%.o)
 LIB_OBJS := $(filter-out $(O)/obj/user/main.o,$(USER_OBJS))
 WORKLOAD_COMMON_OBJ := $(WORKLOAD_COMMON:%.c=build/obj-workloads/%.o)
-WORKLOAD_OBJS := $(WORKLOAD_SRCS:%.c=build/obj-workloads/%.o)
-WORKLOADS := $(WORKLOAD_SRCS:tests/workloads/%.c=build/workloads/%)
+WORKLOAD_OBJS := $(WORKLOAD_SRCS:%.c=build/obj-workloads/%.o) \
+	$(WORKLOAD_FP_NAMES:%=build/obj-workloads/tests/workloads/%.o)
+WORKLOADS := $(WORKLOAD_SRCS:tests/workloads/%.c=build/workloads/%) \
+	$(WORKLOAD_FP_NAMES:%=build/workloads/%)
 UNIT_OBJS := $(UNIT_SRCS:%.c=$(O)/obj/%.o)
 REPLAY_OBJS := $(REPLAY_SRCS:%.c=$(O)/obj/%.o)
 LIVE_OBJS := $(LIVE_SRCS:%.c=$(O)/obj/%.o)
@@ -187,6 +191,11 @@ build/obj-workloads/%.o: %.c build/obj-workloads/.flags | deps
 	@mkdir -p $(@D)
 	$(say) CC $@
 	$(Q)$(CC) $(WORKLOAD_CFLAGS) -MMD -MP -c $< -o $@
+
+build/obj-workloads/%-fp.o: %.c build/obj-workloads/.flags | deps
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(WORKLOAD_CFLAGS) -fno-omit-frame-pointer -MMD -MP -c $< -o $@
 
 build/workloads/%: build/obj-workloads/tests/workloads/%.o $(WORKLOAD_COMMON_OBJ)
 	@mkdir -p $(@D)
