@@ -11,6 +11,7 @@
 
 #include "model/places.h"
 #include "model/process.h"
+#include "model/stack_mark.h"
 
 static void runs__close(struct process *proc, const struct thread *thread)
 {
@@ -160,6 +161,7 @@ void faults__take_huge(struct process *proc, struct thread *thread, const struct
 	pending__find_cause(proc, fault);
 	if (fault->facts.huge != HUGE_YES)
 		return;
+	stack_mark__note_huge(&thread->stack, huge->addr, huge->size_bytes);
 	proc->faults.huge_bytes += huge->size_bytes;
 	if (fault->place->last_page == fault->addr >> PAGE_SHIFT)
 		fault->place->last_was_huge = true;
@@ -403,6 +405,8 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 	vma = faults__vma(proc, fault->addr, &grew);
 	facts = fault__facts(&proc->mirror, vma, fault, proc->retries_are_major);
 	facts.grew = grew;
+	if (vma && vma->region == REGION_THREAD_STACK)
+		stack_mark__note_fault(&thread->stack, fault->addr);
 	place = vma ? place__of_vma(proc, vma) : place__other(proc);
 	if (!place)
 		return -ENOMEM;
@@ -421,6 +425,8 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 	runs__note(proc, thread, fault->addr >> PAGE_SHIFT);
 	pending__account(proc, thread, pending, false, 1);
 	proc->faults.huge_bytes += facts.huge == HUGE_YES ? fault->huge_bytes : 0;
+	if (facts.huge == HUGE_YES)
+		stack_mark__note_huge(&thread->stack, fault->addr, fault->huge_bytes);
 	proc->check.observed++;
 	if (!vma)
 		faults__note_miss(proc, thread);

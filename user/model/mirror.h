@@ -32,11 +32,17 @@ struct vma {
 	uint8_t prot;
 	uint8_t region; /* enum region */
 	bool shared;
-	bool guard; /* MADV_GUARD_INSTALL */
+	bool guard;	    /* MADV_GUARD_INSTALL */
+	uint32_t stack_tid; /* the thread that had it for its stack last, or STACK_TID_* */
 	RB_ENTRY(vma) node;
 };
 
 RB_HEAD(vma_tree, vma);
+
+enum {
+	STACK_TID_NONE,			/* nobody since it was mapped */
+	STACK_TID_UNKNOWN = UINT32_MAX, /* it was there before tracing began */
+};
 
 /* Origins that are not a call of the program's. */
 enum {

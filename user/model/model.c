@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "model/name.h"
 #include "model/session.h"
+#include "model/stack_mark.h"
 
 #ifndef MADV_POPULATE_READ /* Linux 5.14 */
 #define MADV_POPULATE_READ 22
@@ -260,6 +261,7 @@ static int take_call(struct model *model, const struct event *ev)
 	heap__note_level(subject.proc);
 	faults__settle(subject.proc, subject.thread, ev->call.flt,
 		       call__cause(subject.proc, &ev->call), &model->lost_unexplained);
+	stack_mark__take_call(&subject.thread->stack, &ev->call);
 	err = heap__take_call(subject.proc, &ev->call);
 	if (!err)
 		err = space__take_call(subject.proc, ev, model->names);
@@ -296,10 +298,23 @@ static int fork__inherit(struct process *child, const struct process *parent)
 	return 0;
 }
 
+static int model__begin_thread(struct process *proc, const struct mt_fork *fork)
+{
+	struct thread *thread;
+
+	space__note_sp(proc, fork->child_sp);
+	thread = process__begin_thread(proc, fork->child_tid);
+	if (!thread)
+		return -ENOMEM;
+	stack_mark__begin(proc, thread, fork->child_sp, true);
+	return 0;
+}
+
 static int take_fork(struct model *model, const struct event *ev)
 {
 	const struct mt_fork *fork = ev->fork;
 	struct process *child;
+	struct thread *thread;
 	struct subject subject;
 	int err = model__bound_ended(model, ev->time_ns);
 
@@ -310,16 +325,17 @@ static int take_fork(struct model *model, const struct event *ev)
 	faults__settle(subject.proc, subject.thread, flt__of(&fork->flt), FLT_UNCAUSED,
 		       &model->lost_unexplained);
 	if (ev->flags & MT_FORK_THREAD) {
-		space__note_sp(subject.proc, fork->child_sp);
-		return process__begin_thread(subject.proc, fork->child_tid) ? 0 : -ENOMEM;
+		return model__begin_thread(subject.proc, fork);
 	}
 	if (ev->flags & MT_FORK_NOT_FOLLOWED) {
 		subject.proc->nr_not_followed++;
 		return 0;
 	}
 	child = model__begin(model, fork->child_tgid);
-	if (!child || !process__begin_thread(child, fork->child_tid))
+	thread = child ? process__begin_thread(child, fork->child_tid) : NULL;
+	if (!thread)
 		return -ENOMEM;
+	stack_mark__inherit(thread, subject.thread);
 	child->start_known = true;
 	child->start_boottime_ns = fork->child_start_ns;
 	err = fork__inherit(child, subject.proc) ?: fork__copy_space(model, child, subject.proc);
@@ -355,6 +371,7 @@ static int take_exec(struct model *model, const struct event *ev)
 		       &model->lost_unexplained);
 	memcpy(subject.proc->comm, ev->exec->comm, sizeof(subject.proc->comm));
 	memcpy(subject.thread->comm, ev->exec->comm, sizeof(subject.thread->comm));
+	subject.thread->stack = (struct stack_mark){};
 	err = space__exec(subject.proc, ev->exec);
 	return err ?: process__set_exe(subject.proc, ev->exec->path);
 }
@@ -502,6 +519,7 @@ static int take_thread(struct model *model, const struct event *ev)
 	thread = subject.thread;
 	memcpy(thread->comm, ev->thread->comm, sizeof(thread->comm));
 	space__note_sp(subject.proc, ev->thread->sp);
+	stack_mark__begin(subject.proc, thread, ev->thread->sp, false);
 	if (ev->flags & MT_THREAD_NO_FLT)
 		return 0;
 	/*
@@ -570,6 +588,7 @@ static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_GONE] = take_gone,
 	[MT_KIND_STACK_COPY] = backtraces__take_copy,
 	[MT_KIND_STACK] = backtraces__take,
+	[MT_KIND_STACK_MARK] = stack_mark__take,
 };
 
 static bool model__is_too_costly(const struct model *model)

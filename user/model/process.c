@@ -7,6 +7,7 @@
 #include "model/name.h"
 #include "model/places.h"
 #include "model/process.h"
+#include "model/stack_mark.h"
 
 /* Threads that have ended are listed one by one up to this number, then as a sum. */
 #define MAX_EXITED_THREADS 4096
@@ -74,6 +75,7 @@ void process__free(struct process *proc)
 	faults__release_misses(proc);
 	latency__release(&proc->faults.latency, proc->usage);
 	usage__free_array(proc->usage, &proc->stack.hits);
+	usage__free_array(proc->usage, &proc->stack.kept_marks);
 	free(proc->exe);
 	usage__sub(proc->usage, PROCESS_BYTES);
 	free(proc);
@@ -96,6 +98,7 @@ static void thread__set_exited(struct process *proc, struct thread *thread, bool
 static void thread__fold(struct process *proc, struct thread *thread)
 {
 	faults__fold(proc, thread);
+	stack_mark__keep(proc, thread);
 	if (proc->thread_hit == thread)
 		proc->thread_hit = NULL;
 	thread__set_exited(proc, thread, false);

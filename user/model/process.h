@@ -83,6 +83,23 @@ static inline bool pending__is_at(const struct pending *fault, uint64_t addr)
 	return fault->counted && (fault->addr ^ addr) < 1ULL << PAGE_SHIFT;
 }
 
+/*
+ * How deep a thread's stack, which is not the main one, has been touched: as far as page tables and
+ * faults tell. What an earlier thread has left there on a stack that is used again is not told from
+ * what this one has touched.
+ */
+struct stack_mark {
+	uint64_t start;	  /* of the mapping, without its guard */
+	uint64_t end;	  /* 0: not known */
+	uint64_t lowest;  /* page that was touched; end: none */
+	uint64_t present; /* lowest page that is still there */
+	bool whole;	  /* seen from its begin, or by page tables when tracing began */
+	bool reused;	  /* nobody knows what was there when the thread began */
+	bool earlier;	  /* it may have been an earlier thread that came to lowest */
+	bool huge;	  /* lowest is of a huge page: it may not have come so far */
+	bool locked;	  /* lowest may be of a page that is just locked */
+};
+
 struct thread {
 	uint32_t tid;
 	char comm[MT_COMM_BYTES];
@@ -100,6 +117,7 @@ struct thread {
 	uint64_t major;
 	uint64_t run_last_page; /* the run of consecutive pages that it is in */
 	uint64_t run_length;
+	struct stack_mark stack;
 	UT_hash_handle hh;
 	struct thread *prev, *next; /* of those that have exited */
 };
@@ -197,6 +215,13 @@ struct stack_hit {
 };
 #define MAX_STACK_HITS 1000
 
+struct kept_mark {
+	uint32_t tid;
+	char comm[MT_COMM_BYTES];
+	struct stack_mark mark;
+};
+#define MAX_KEPT_MARKS 64
+
 struct stack {
 	struct stack_hit last_hit; /* time_ns 0: none so far */
 	bool limit_known;
@@ -210,6 +235,11 @@ struct stack {
 		struct stack_hit *items;
 		size_t nr, cap;
 	} hits;
+	/* Of the threads that are no longer listed, those that came closest to their limits. */
+	struct {
+		struct kept_mark *items;
+		size_t nr, cap;
+	} kept_marks;
 };
 
 /* The closing check: sums over the threads. */

@@ -222,6 +222,7 @@ static void mapping__inherit(struct process *proc, struct vma *vma)
 		  vma__is_piece(vma, before))) {
 		vma->origin = before->origin;
 		vma->region = before->region;
+		vma->stack_tid = before->stack_tid;
 	} else {
 		vma->origin = mirror__new_origin(&proc->mirror);
 	}
@@ -257,6 +258,7 @@ int space__take_mapping(struct process *proc, const struct event *ev, struct nam
 		.offset = mapping->offset,
 		.prot = mapping->prot,
 		.shared = mapping->shared,
+		.stack_tid = STACK_TID_UNKNOWN,
 	};
 	int err;
 

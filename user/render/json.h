@@ -50,6 +50,9 @@ json_t *json_latency__by_cause(struct json *json, const struct report_process *p
 json_t *json_latency__by_region(struct json *json, const struct report_process *process);
 json_t *json_latency__slow(struct json *json, const struct report_process *process);
 
+/* json_stack_marks.c: how deep the stacks of threads have been touched. */
+json_t *json_stack_marks(struct json *json, const struct report_process *process);
+
 /* A process of the report. Of a table with a row for each thread one row is in memory at a time. */
 void json_process__write(struct json *json, FILE *out, const struct report_process *process);
 

@@ -293,6 +293,10 @@ static json_t *stack(struct json *json, const struct report_process *process)
 		  process->stack.limit_known ? json__bytes(process->stack.limit_bytes)
 					     : json_null());
 	json__set(json, o, "peak_bytes", json__bytes(process->stack.peak_bytes));
+	json__set(json, o, "peak_exact", json_boolean(process->stack.peak_exact));
+	json__set(json, o, "threads", json_stack_marks(json, process));
+	json__set(json, o, "threads_omitted",
+		  json__count(process->stack.nr_threads - rows(json, process->stack.nr_threads)));
 	json__set(json, o, "hits", hits);
 	json__set(json, o, "hits_omitted",
 		  json__count(process->stack.hits_total > process->stack.nr_hits

@@ -124,6 +124,7 @@ void section__stack(struct text *text, const struct report_process *process)
 	text__end(text);
 	text__heading(text, "Stack");
 	stack_use(text, process);
+	section__stack_marks(text, process);
 	if (!hits) {
 		text__linef(text, "  no stack-limit hits");
 		return;

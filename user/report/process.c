@@ -295,6 +295,7 @@ static int build_stack(const struct model *model, const struct process *proc,
 	row->stack.limit_known = stack->limit_known;
 	row->stack.limit_bytes = stack->limit_bytes;
 	row->stack.peak_bytes = stack->peak_bytes;
+	row->stack.peak_exact = stack->peak_bytes;
 	row->stack.hits_total = stack->hits_total;
 	row->stack.hits = calloc(stack->hits.nr + 1, sizeof(*row->stack.hits));
 	if (!row->stack.hits)
@@ -392,6 +393,6 @@ int report_process__build(const struct model *model, struct process *proc,
 	err = err ?: build_identity(model, proc, row) ?: build_faults(model, proc, row);
 	err = err ?: build_timelines(model, proc, row);
 	err = err ?: build_heap(proc, row);
-	err = err ?: build_stack(model, proc, row);
+	err = err ?: build_stack(model, proc, row) ?: report_stack_marks__build(proc, row);
 	return err ?: build_threads(proc, row);
 }

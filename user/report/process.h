@@ -21,6 +21,9 @@ int report_process__build(const struct model *model, struct process *proc,
 int report_latency__build(const struct model *model, const struct process *proc,
 			  struct report_process *row);
 
+/* stack_marks.c: how deep the stacks of threads have been touched. 0 or -ENOMEM. */
+int report_stack_marks__build(const struct process *proc, struct report_process *row);
+
 /* What serves the fact in this run; NULL: nothing does. */
 const struct mt_probe *report__probe(const struct model *model, const char *fact);
 

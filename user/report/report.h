@@ -98,6 +98,18 @@ struct report_hit {
 	uint64_t limit_bytes; /* BYTES_UNKNOWN: unlimited */
 };
 
+/* How deep a thread's stack, which is not the main one, has been touched. */
+struct report_stack_mark {
+	uint32_t tid;
+	char *comm;
+	uint64_t size_bytes;
+	uint64_t peak_bytes; /* BYTES_UNKNOWN: not known */
+	const char *misses;  /* static: why it is not exact; NULL: it is */
+};
+
+/* What is used of a stack above this is worth a warning, in percent. */
+#define REPORT_STACK_WARNING 80
+
 /*
  * How long faults took. Of those that were measured; each counts as often as it weighs in all but
  * samples and max_ns.
@@ -234,6 +246,9 @@ struct report_process {
 		bool limit_known;
 		uint64_t peak_bytes; /* of the main stack, as the kernel measures it against the
 					limit */
+		bool peak_exact;
+		struct report_stack_mark *threads; /* most used first; all that are known */
+		size_t nr_threads;
 		struct report_hit *hits;
 		size_t nr_hits;
 		uint64_t hits_total; /* hits[] keeps the first 1000 */

@@ -27,6 +27,9 @@ static void process__fini(struct report_process *process)
 	for (size_t i = 0; i < process->stack.nr_hits; i++)
 		free(process->stack.hits[i].comm);
 	free(process->stack.hits);
+	for (size_t i = 0; i < process->stack.nr_threads; i++)
+		free(process->stack.threads[i].comm);
+	free(process->stack.threads);
 	for (size_t i = 0; i < process->nr_threads_listed; i++)
 		free(process->threads[i].comm);
 	free(process->threads);

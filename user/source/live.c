@@ -273,6 +273,18 @@ static size_t live__alive(struct source *source)
 	return live->tgids.nr_alive + live->leaving.nr;
 }
 
+/* Of every process there may be thousands: who is read too late is known by his faults alone. */
+#define LAST_STACKS_NS (200 * NSEC_PER_MSEC)
+
+static void live__read_last_stacks(struct live *live)
+{
+	uint64_t end = clock__now_ns() + LAST_STACKS_NS;
+
+	for (uint32_t tgid = 0; tgid < live->tgids.limit; tgid++)
+		if (tgids__alive(&live->tgids, tgid) && clock__now_ns() < end)
+			stack_marks__read_all(tgid, MT_STACK_MARK_FINAL, live__emit_proc, live);
+}
+
 static int live__finish(struct source *source, enum mt_ended_by ended_by)
 {
 	struct live *live = live__of(source);
@@ -281,6 +293,7 @@ static int live__finish(struct source *source, enum mt_ended_by ended_by)
 	int err;
 
 	live__consume(live);
+	live__read_last_stacks(live);
 	/* Before the probes go: a counter read later would hold faults that nobody observed. */
 	for (uint32_t tgid = 0; tgid < live->tgids.limit; tgid++)
 		if (tgids__alive(&live->tgids, tgid) &&
@@ -319,6 +332,7 @@ static void live__free(struct source *source)
 	buildids__release(&live->build_ids);
 	array__free(&live->runners);
 	array__free(&live->leaving);
+	array__free(&live->stacks);
 	free(live->pids);
 	free(live);
 }

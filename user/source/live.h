@@ -8,6 +8,7 @@
 #include "source/buildids.h"
 #include "source/probe.h"
 #include "source/source.h"
+#include "source/stack_marks.h"
 #include "source/tgids.h"
 
 struct memtrace_bpf;
@@ -50,6 +51,11 @@ struct live {
 		struct runner *items;
 		size_t nr, cap;
 	} runners;
+	/* Threads of the process that is being introduced. */
+	struct {
+		struct stack_pointer *items;
+		size_t nr, cap;
+	} stacks;
 	/* Processes whose last threads may still be on their way out. */
 	struct {
 		struct leaver *items;

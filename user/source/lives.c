@@ -9,16 +9,30 @@
 
 #define MAX_RUNNERS 4096
 
+/* Of the threads whose stack pointers were met. */
+static void live__read_stacks(struct live *live, uint32_t tgid)
+{
+	stack_marks__read(tgid, live->stacks.items, live->stacks.nr, 0, live__emit_proc, live);
+	live->stacks.nr = 0;
+}
+
 static int live__emit_thread(void *ctx, const void *record, size_t size)
 {
 	const struct mt_thread *thread = record;
 	struct live *live = ctx;
+	struct stack_pointer *sp;
 	struct runner *slot;
 
 	if (!thread->sp && live->runners.nr < MAX_RUNNERS) {
 		slot = array__push(&live->runners);
 		if (slot)
 			*slot = (struct runner){.tgid = thread->hdr.tgid, .tid = thread->hdr.tid};
+	}
+	/* Of every process at once that would be long; they are read when tracing ends. */
+	if (thread->sp && thread->hdr.tid != thread->hdr.tgid && !live->config.all) {
+		sp = array__push(&live->stacks);
+		if (sp)
+			*sp = (struct stack_pointer){.tid = thread->hdr.tid, .sp = thread->sp};
 	}
 	return live__emit(live, record, size);
 }
@@ -33,9 +47,11 @@ void live__ask_runners(struct live *live)
 	for (size_t i = 0; i < live->runners.nr; i++) {
 		struct runner runner = live->runners.items[i];
 
-		if (procfs__thread_sp(runner.tgid, runner.tid, live__emit_proc, live) == -EAGAIN &&
+		if (procfs__thread_sp(runner.tgid, runner.tid, live__emit_thread, live) ==
+			    -EAGAIN &&
 		    ++runner.tries < MAX_TRIES)
 			live->runners.items[left++] = runner;
+		live__read_stacks(live, runner.tgid);
 	}
 	live->runners.nr = left;
 }
@@ -46,6 +62,7 @@ void live__introduce(struct live *live, uint32_t tgid, uint64_t time_ns, uint16_
 	procfs__process(tgid, time_ns, flags, live__emit_proc, live);
 	procfs__mappings(tgid, time_ns, live__emit_proc, live);
 	procfs__threads(tgid, time_ns, 0, live__emit_thread, live);
+	live__read_stacks(live, tgid);
 }
 
 static void live__note_exit(struct live *live, uint32_t tgid)

@@ -223,7 +223,7 @@ int procfs__mappings(uint32_t tgid, uint64_t time_ns, source_fn fn, void *ctx)
 }
 
 /* "NR ARGS… SP PC" while it waits in a call, "-1 SP PC" while it waits elsewhere, or "running". */
-static uint64_t thread__sp(uint32_t tgid, uint32_t tid)
+uint64_t procfs__sp(uint32_t tgid, uint32_t tid)
 {
 	char path[64], text[256], *last, *sp;
 
@@ -253,7 +253,7 @@ static int thread__deliver(uint32_t tgid, uint32_t tid, uint64_t time_ns, uint16
 	rec.hdr.flags = flags;
 	rec.flt.min_flt = stat.field[STAT_MINFLT];
 	rec.flt.maj_flt = stat.field[STAT_MAJFLT];
-	rec.sp = flags & MT_THREAD_FINAL ? 0 : thread__sp(tgid, tid);
+	rec.sp = flags & MT_THREAD_FINAL ? 0 : procfs__sp(tgid, tid);
 	memcpy(rec.comm, stat.comm, sizeof(rec.comm));
 	return fn(ctx, &rec, sizeof(rec));
 }
@@ -267,7 +267,7 @@ int procfs__thread_sp(uint32_t tgid, uint32_t tid, source_fn fn, void *ctx)
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", tgid, tid);
 	if (stat__read(path, &stat))
 		return -ESRCH;
-	rec.sp = thread__sp(tgid, tid);
+	rec.sp = procfs__sp(tgid, tid);
 	if (!rec.sp)
 		return -EAGAIN;
 	record__set(&rec.hdr, MT_KIND_THREAD, sizeof(rec), clock__now_ns(), tgid);

@@ -35,6 +35,9 @@ int procfs__threads(uint32_t tgid, uint64_t time_ns, uint16_t flags, source_fn f
  */
 int procfs__thread_sp(uint32_t tgid, uint32_t tid, source_fn fn, void *ctx);
 
+/* The user stack pointer of a thread that does not run just now; else 0. */
+uint64_t procfs__sp(uint32_t tgid, uint32_t tid);
+
 /* Threads of a process that have not exited: 0 if it is gone, or a zombie. */
 unsigned int procfs__nr_threads(uint32_t tgid);
 
