@@ -238,6 +238,27 @@ static void check_stackgrow(const struct replay *replay)
 		      live__number(replay->said, "minor"));
 }
 
+/* What was touched before tracing began, and after. */
+static void check_stackmark(const struct replay *replay)
+{
+	json_t *rows = live__at(replay->process, "stack.threads"), *thread, *row;
+	size_t i, j, nr_found = 0;
+
+	assert_totals(replay);
+	json_array_foreach(live__at(replay->said, "threads"), i, thread)
+	{
+		json_array_foreach(rows, j, row)
+		{
+			if (live__number(row, "tid") != live__number(thread, "tid"))
+				continue;
+			assert_number(row, "peak_bytes", live__number(thread, "peak_bytes"));
+			assert_true(json_is_true(live__at(row, "exact")));
+			nr_found++;
+		}
+	}
+	assert_int_equal(nr_found, 3);
+}
+
 static json_t *only_hit(const struct replay *replay, const char *kind)
 {
 	json_t *hits = live__at(replay->process, "stack.hits"), *hit;
@@ -348,6 +369,7 @@ static const struct judge {
 	{"shmem", check_shmem},
 	{"slow", check_totals},
 	{"stackgrow", check_stackgrow},
+	{"stackmark", check_stackmark},
 	{"stackover-main", check_stackover_main},
 	{"stackover-null", check_stackover_null},
 	{"stackover-thread", check_stackover_thread},

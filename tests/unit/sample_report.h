@@ -197,6 +197,29 @@ static inline void sample__stack(struct report_process *process)
 	process->stack.limit_known = true;
 	process->stack.limit_bytes = 8 * MIB;
 	process->stack.peak_bytes = 8 * MIB;
+	process->stack.peak_exact = true;
+	process->stack.nr_threads = 3;
+	process->stack.threads = calloc(3, sizeof(*process->stack.threads));
+	process->stack.threads[0] = (struct report_stack_mark){
+		.tid = 4250,
+		.comm = strdup("wor\033ker"),
+		.size_bytes = 256 << 10,
+		.peak_bytes = 220 << 10,
+		.misses = "in a huge page: at most",
+	};
+	process->stack.threads[1] = (struct report_stack_mark){
+		.tid = 4251,
+		.comm = strdup("worker"),
+		.size_bytes = 8 << 20,
+		.peak_bytes = 12 << 10,
+	};
+	process->stack.threads[2] = (struct report_stack_mark){
+		.tid = 4252,
+		.comm = strdup("worker"),
+		.size_bytes = 8 << 20,
+		.peak_bytes = BYTES_UNKNOWN,
+		.misses = "not seen",
+	};
 	process->stack.nr_hits = 2;
 	process->stack.hits_total = 2;
 	process->stack.hits = calloc(2, sizeof(*process->stack.hits));

@@ -118,7 +118,8 @@ static void test_keys(void **state)
 	assert_keys(json_at(root, "processes.0.heap.calls.brk"), "count failed bytes");
 	assert_keys(json_at(root, "processes.0.heap.timeline.0"),
 		    "t_s brk_bytes anon_mmap_bytes rss_bytes");
-	assert_keys(json_at(root, "processes.0.stack"), "limit_bytes peak_bytes hits hits_omitted");
+	assert_keys(json_at(root, "processes.0.stack"),
+		    "limit_bytes peak_bytes peak_exact threads threads_omitted hits hits_omitted");
 	assert_keys(json_at(root, "processes.0.stack.hits.0"),
 		    "t_s tid comm kind address sp size_bytes limit_bytes");
 	assert_keys(json_at(root, "processes.0.check"),
@@ -190,6 +191,31 @@ static void test_unknown_is_null(void **state)
 	/* A limit that nobody could read is no limit of 0. */
 	root = render_and_load(sample__empty(1), &all);
 	assert_null_at(root, "processes.0.stack.limit_bytes");
+	assert_int_equal(json_array_size(json_at(root, "processes.0.stack.threads")), 0);
+	json_decref(root);
+}
+
+static void test_stack_marks(void **state)
+{
+	const struct render_options one = {.top = 1};
+	json_t *root = render_and_load(sample__full(), &all);
+
+	(void)state;
+	assert_keys(json_at(root, "processes.0.stack.threads.0"),
+		    "tid comm size_bytes peak_bytes used_percent exact misses");
+	assert_number(root, "processes.0.stack.threads.0.peak_bytes", 220 << 10);
+	assert_true(json_number_value(json_at(root, "processes.0.stack.threads.0.used_percent")) ==
+		    85.9);
+	assert_true(json_is_false(json_at(root, "processes.0.stack.threads.0.exact")));
+	assert_true(json_is_true(json_at(root, "processes.0.stack.threads.1.exact")));
+	assert_null_at(root, "processes.0.stack.threads.1.misses");
+	assert_null_at(root, "processes.0.stack.threads.2.peak_bytes");
+	assert_null_at(root, "processes.0.stack.threads.2.used_percent");
+	assert_number(root, "processes.0.stack.threads_omitted", 0);
+	json_decref(root);
+	root = render_and_load(sample__full(), &one);
+	assert_int_equal(json_array_size(json_at(root, "processes.0.stack.threads")), 1);
+	assert_number(root, "processes.0.stack.threads_omitted", 2);
 	json_decref(root);
 }
 
@@ -330,12 +356,12 @@ static void test_stream_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),	     cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_values),	     cmocka_unit_test(test_unknown_is_null),
-		cmocka_unit_test(test_end),	     cmocka_unit_test(test_folded),
-		cmocka_unit_test(test_top),	     cmocka_unit_test(test_strings),
-		cmocka_unit_test(test_numbers),	     cmocka_unit_test(test_many_processes),
-		cmocka_unit_test(test_stream_error),
+		cmocka_unit_test(test_empty),	       cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_values),	       cmocka_unit_test(test_unknown_is_null),
+		cmocka_unit_test(test_stack_marks),    cmocka_unit_test(test_end),
+		cmocka_unit_test(test_folded),	       cmocka_unit_test(test_top),
+		cmocka_unit_test(test_strings),	       cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_many_processes), cmocka_unit_test(test_stream_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,6 +283,14 @@ static void test_stack(void **state)
 	assert_has_lines(
 		text,
 		"  peak 8.0 MiB, 100.0% of the limit of 8.0 MiB  ####################\n"
+		"  warning: the main thread has used 100.0% of its stack, 8.0 MiB of 8.0 MiB\n"
+		"  warning: thread 4250 wor\\x1bker has used 85.9% of its stack, 220.0 KiB of\n"
+		"    256.0 KiB\n"
+		"  1 thread stack of which is not known how deep it was touched\n"
+		"  thread stacks, most used first\n"
+		"  thread  comm            stack       peak   used\n"
+		"    4250  wor\\x1bker  256.0 KiB  220.0 KiB  85.9%  in a huge page: at most\n"
+		"    4251  worker        8.0 MiB   12.0 KiB   0.1%\n"
 		"  2 stack-limit hits:\n"
 		"    3.201456 s  tid 4242 deep\\x1b[2J: main_limit: the main stack reached its\n"
 		"                limit, 8.0 MiB of 8.0 MiB, at 0x7ffc1f3fefd8, sp 0x7ffc1f3fefe0\n"

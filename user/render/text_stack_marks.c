@@ -55,12 +55,21 @@ void section__stack_marks(struct text *text, const struct report_process *proces
 		{"stack", COLUMN_RIGHT, 0, 0},	{"peak", COLUMN_RIGHT, 0, 0},
 		{"used", COLUMN_RIGHT, 0, 0},	{"", COLUMN_LEFT, 12, 1},
 	};
-	size_t nr = process->stack.nr_threads, rows = text__rows(text, nr);
+	size_t nr = 0, unknown, rows;
 	struct table table;
 
 	warnings(text, process);
+	while (nr < process->stack.nr_threads &&
+	       process->stack.threads[nr].peak_bytes != BYTES_UNKNOWN)
+		nr++;
+	unknown = process->stack.nr_threads - nr;
+	if (unknown)
+		text__linef(text, "  %s thread stack%s of which is not known how deep %s touched",
+			    units__count(unknown).s, text__plural(unknown),
+			    unknown == 1 ? "it was" : "they were");
 	if (!nr)
 		return;
+	rows = text__rows(text, nr);
 	text__linef(text, "  thread stacks, most used first");
 	table__open(&table, text, 2, columns, sizeof(columns) / sizeof(columns[0]));
 	for (size_t i = 0; i < rows; i++) {
@@ -70,9 +79,7 @@ void section__stack_marks(struct text *text, const struct report_process *proces
 		table__add_name(&table, mark->comm);
 		table__add(&table, units__bytes(mark->size_bytes).s);
 		table__add(&table, units__bytes(mark->peak_bytes).s);
-		table__add(&table, mark->peak_bytes == BYTES_UNKNOWN
-					   ? "-"
-					   : units__percent(mark->peak_bytes, mark->size_bytes).s);
+		table__add(&table, units__percent(mark->peak_bytes, mark->size_bytes).s);
 		if (is_close(mark->peak_bytes, mark->size_bytes))
 			table__style(&table, STYLE_BAD);
 		table__add(&table, mark->misses ?: "");
