@@ -215,6 +215,11 @@ static void test_words(void **state)
 		{"-a --slow 1ms", "--slow: '1ms' is not a number of microseconds"},
 		{"-a --slow 0", "--slow: 0 us is out of range: 0.001 to 4000000 us"},
 		{"-a --slow 4000001", "--slow: 4000001 us is out of range: 0.001 to 4000000 us"},
+		{"-a --on-hit", "--on-hit needs a value"},
+		{"-a --on-hit=", "--on-hit: name the command to run"},
+		{"report x --on-hit true", "memtrace report takes no --on-hit"},
+		{"diff x y --on-hit=true", "memtrace diff takes no --on-hit"},
+		{"doctor --on-hit=true", "memtrace doctor takes no --on-hit"},
 		{"-a --record -", "--record -: 'memtrace record -o -' writes to a pipe"},
 		{"-a -q report x", "'report' goes before all options"},
 		{"-a --record x -o x", "-o and --record name the same file"},
@@ -318,6 +323,12 @@ static void test_verbs(void **state)
 	options__release(&opt);
 	assert_int_equal(parse("-a --slow 250", &opt), 0);
 	assert_int_equal(opt.slow_ns, 250000);
+	options__release(&opt);
+	assert_int_equal(parse("-a --on-hit ./page-me -q", &opt), 0);
+	assert_string_equal(opt.on_hit, "./page-me");
+	options__release(&opt);
+	assert_int_equal(parse("record -a -o x --on-hit=true", &opt), 0);
+	assert_string_equal(opt.on_hit, "true");
 	options__release(&opt);
 	assert_int_equal(parse("record -a -o x --slow=0.0016", &opt), 0);
 	assert_int_equal(opt.slow_ns, 2);

@@ -131,6 +131,14 @@ static error_t parse_slow(struct parse *parse, const char *text)
 	return 0;
 }
 
+static error_t parse_on_hit(struct parse *parse, const char *text)
+{
+	if (!text[strspn(text, " \t\n")])
+		return usage_error(parse, "--on-hit: name the command to run");
+	parse->opt->on_hit = text;
+	return 0;
+}
+
 /* "text or json": the formats of a verb. */
 static const char *list_formats(unsigned int formats, char *text, size_t size)
 {
@@ -265,6 +273,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case KEY_FORCE:
 		opt->force = true;
 		return 0;
+	case KEY_ON_HIT:
+		return parse_on_hit(parse, arg);
 	case KEY_SLOW:
 		return parse_slow(parse, arg);
 	case 'n':

@@ -58,6 +58,7 @@ struct options {
 	double interval_s; /* 0: no lines while it runs */
 	enum output_format format;
 	const char *output;	/* borrowed from argv; NULL: standard output */
+	const char *on_hit;	/* a command for a shell, borrowed from argv; NULL: none */
 	uint64_t slow_ns;	/* list faults that took as long; 0: none */
 	unsigned int only_ways; /* --probe: of enum fault_way, a bit; 0: any */
 	size_t top;

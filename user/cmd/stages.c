@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/units.h"
 #include "cmd/message.h"
+#include "cmd/on_hit.h"
 #include "cmd/stages.h"
 #include "cmd/terminal.h"
 #include "event/order.h"
@@ -94,6 +96,8 @@ static int stages__alert(void *ctx, const struct report_notice *row)
 {
 	struct stages *stages = ctx;
 
+	if (stages->on_hit)
+		on_hit__take(stages->on_hit, row, clock__now_ns());
 	return view__notice(&stages->view, row);
 }
 

@@ -16,6 +16,7 @@
 #include "cmd/command.h"
 #include "cmd/keep.h"
 #include "cmd/message.h"
+#include "cmd/on_hit.h"
 #include "cmd/options.h"
 #include "cmd/output.h"
 #include "cmd/stages.h"
@@ -32,6 +33,7 @@ struct run {
 	int stages_err; /* nothing more is shown */
 	struct keep keep;
 	struct command command;
+	struct on_hit on_hit;
 	struct source *source;
 	int signal_fd;
 	sigset_t old_signals;
@@ -226,6 +228,8 @@ static int run__start(struct run *run)
 	const struct options *opt = run->opt;
 	int err = run__check_pids(run);
 
+	on_hit__init(&run->on_hit, opt->on_hit);
+	run->stages.on_hit = opt->on_hit ? &run->on_hit : NULL;
 	/* Before signals are taken: opening a named pipe waits for its reader. */
 	if (!err)
 		err = run__open_keep(run);
@@ -280,12 +284,17 @@ static void run__take_signal(struct run *run, const struct signalfd_siginfo *inf
 		run__end(run, MT_ENDED_INTERRUPT);
 }
 
-static void run__take_pending_signals(struct run *run)
+/* True: there were others than those of a child. */
+static bool run__take_pending_signals(struct run *run)
 {
 	struct signalfd_siginfo info;
+	bool others = false;
 
-	while (read(run->signal_fd, &info, sizeof(info)) == sizeof(info))
+	while (read(run->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		run__take_signal(run, &info);
+		others |= info.ssi_signo != SIGCHLD;
+	}
+	return others;
 }
 
 /* Mirrors that have lost track are filled again, but not for every bad access. */
@@ -307,15 +316,20 @@ static void run__look_after_mirrors(struct run *run, uint64_t now)
 	}
 }
 
+static int wait_ms(uint64_t due_ns, int most)
+{
+	uint64_t now = clock__now_ns();
+	uint64_t left = due_ns > now ? (due_ns - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC : 0;
+
+	return left < (uint64_t)most ? (int)left : most;
+}
+
 static int run__wait_ms(const struct run *run)
 {
-	int timeout = run->source->ops->timeout_ms(run->source);
-	uint64_t now = clock__now_ns(), left;
+	uint64_t hook_ns = on_hit__due_ns(&run->on_hit);
 
-	if (run->end_ns == UINT64_MAX)
-		return timeout;
-	left = run->end_ns > now ? (run->end_ns - now + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC : 0;
-	return left < (uint64_t)timeout ? (int)left : timeout;
+	return wait_ms(hook_ns < run->end_ns ? hook_ns : run->end_ns,
+		       run->source->ops->timeout_ms(run->source));
 }
 
 /* A recording that cannot be written as fast as it comes: the ring buffer waits, or overflows. */
@@ -335,6 +349,7 @@ static int run__loop(struct run *run)
 		    errno != EINTR)
 			return -errno;
 		run__take_pending_signals(run);
+		on_hit__poll(&run->on_hit, clock__now_ns());
 		if (!behind) {
 			err = ops->pump(run->source) ?: run__symbolize(run, clock__now_ns());
 			run__look_after_mirrors(run, clock__now_ns());
@@ -418,6 +433,31 @@ static int start_status(const struct run *run, int err)
 	return status;
 }
 
+/*
+ * What happened last may have ended the run: its hook is started, if need be when its second has
+ * come, and has a moment, so that a short one is over when we are. A signal is an end to that.
+ */
+#define HOOK_MOMENT_MS 1000
+#define HOOK_MOMENT_NS (HOOK_MOMENT_MS * NSEC_PER_MSEC)
+
+static void run__await_hook(struct run *run)
+{
+	struct pollfd fd = {.fd = run->signal_fd, .events = POLLIN};
+	uint64_t until = clock__now_ns() + HOOK_MOMENT_NS;
+	bool disturbed = false;
+
+	while (on_hit__is_busy(&run->on_hit) && !disturbed && clock__now_ns() < until) {
+		uint64_t due_ns = on_hit__due_ns(&run->on_hit), before = run->on_hit.nr_started;
+
+		poll(&fd, 1, wait_ms(due_ns < until ? due_ns : until, HOOK_MOMENT_MS));
+		disturbed = run__take_pending_signals(run);
+		on_hit__poll(&run->on_hit, clock__now_ns());
+		if (run->on_hit.nr_started != before)
+			until = clock__now_ns() + HOOK_MOMENT_NS;
+	}
+	on_hit__finish(&run->on_hit, run->opt->quiet);
+}
+
 /* Nothing is traced any more; signals still go to the command. */
 static void run__await_command(struct run *run)
 {
@@ -448,6 +488,7 @@ int trace__run(const struct options *opt)
 	status = message__failure(&run.error, err);
 	if (!err)
 		run__tell_recording(&run);
+	run__await_hook(&run);
 	if (opt->command)
 		run__await_command(&run);
 	if (opt->command && !status)

@@ -41,6 +41,7 @@ struct verb_option {
 #define KEY_FORCE 0x101
 #define KEY_SLOW 0x102
 #define KEY_PROBE 0x103
+#define KEY_ON_HIT 0x104
 
 #define MAX_VERB_OPTIONS 40
 extern const struct verb_option verb_options[]; /* ended by one of no verb */

@@ -10,6 +10,15 @@
 #include "base/units.h"
 #include "model/model.h"
 
+static void describe_forebears(struct model *model, const struct process *proc,
+			       struct report_notice *row)
+{
+	while (proc && proc->ppid && row->nr_forebears < NOTICE_FOREBEARS) {
+		row->forebears[row->nr_forebears++] = proc->ppid;
+		proc = model__find_process(model, proc->ppid);
+	}
+}
+
 /* What all kinds have of the process and the thread. */
 static int describe_who(const struct model *model, const struct process *proc,
 			const struct notice *notice, struct report_notice *row)
@@ -78,6 +87,8 @@ int report__notice(struct model *model, const struct notice *notice, bool utf8,
 	err = describe_who(model, proc, notice, row) ?: describe[notice->kind](proc, notice, row);
 	if (err)
 		report_notice__release(row);
+	else
+		describe_forebears(model, proc, row);
 	return err;
 }
 

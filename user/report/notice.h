@@ -16,6 +16,7 @@ struct model;
 struct notice;
 
 #define NOTICE_COMM_BYTES 17
+#define NOTICE_FOREBEARS 16
 
 /* Strings come from strangers, or have theirs in them: who shows them escapes them. */
 struct report_notice {
@@ -36,7 +37,10 @@ struct report_notice {
 	int signal;	      /* 0: none */
 	uint64_t size_bytes;  /* BYTES_UNKNOWN: none */
 	uint64_t limit_bytes; /* BYTES_UNKNOWN: none */
-	char *where;   /* the innermost function in words: "in foo() × 12"; NULL: not known */
+	char *where; /* the innermost function in words: "in foo() × 12"; NULL: not known */
+	/* The parent's pid, its parent's, and so on, as far as they are known. */
+	uint32_t forebears[NOTICE_FOREBEARS];
+	unsigned int nr_forebears;
 	uint64_t more; /* it stands for so many that have no row; 0: it is one */
 	char *stack;   /* functions, innermost first, a ';' between them; NULL: not known */
 };
