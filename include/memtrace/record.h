@@ -333,8 +333,8 @@ struct mt_signal_more {
  */
 #define MT_STACK_CHUNK_BYTES (64 << 10)
 #define MT_STACK_PAGE_BYTES 4096
-#define MT_STACK_SMALL_SLOTS 8 /* of one chunk each; then one that has MT_STACK_DEEP_CHUNKS */
-#define MT_STACK_DEEP_CHUNKS 128
+#define MT_STACK_SMALL_SLOTS 8	 /* of one chunk each; then one that has MT_STACK_DEEP_CHUNKS */
+#define MT_STACK_DEEP_CHUNKS 132 /* 8 MiB, and what an overflow leaves free below */
 #define MT_STACK_CHUNKS (MT_STACK_SMALL_SLOTS + MT_STACK_DEEP_CHUNKS)
 #define MT_STACK_PAGES (MT_STACK_DEEP_CHUNKS * MT_STACK_CHUNK_BYTES / MT_STACK_PAGE_BYTES)
 #define MT_STACK_REGS 34
@@ -612,7 +612,7 @@ _Static_assert(sizeof(struct mt_signal) == 128, "record ABI");
 _Static_assert(sizeof(struct mt_signal_more) == 216, "record ABI");
 _Static_assert(sizeof(struct mt_use) == 32, "record ABI");
 _Static_assert(sizeof(struct mt_limits) == 192, "record ABI");
-_Static_assert(sizeof(struct mt_stack_copy) == 576, "record ABI");
+_Static_assert(sizeof(struct mt_stack_copy) == 584, "record ABI");
 _Static_assert(sizeof(struct mt_oom_kill) == 200, "record ABI");
 _Static_assert(sizeof(struct mt_reclaim) == 40, "record ABI");
 _Static_assert(sizeof(struct mt_cgroup) == 344, "record ABI");

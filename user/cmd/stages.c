@@ -128,8 +128,10 @@ int stages__open(struct stages *stages, const struct options *opt, struct error 
 	stages->model->forgets_ended = !options__want_report(opt);
 	stages->model->slow_ns = options__want_report(opt) ? opt->slow_ns : 0;
 	/* A recording has told what was to be told. */
-	if (opt->verb == VERB_TRACE || opt->verb == VERB_RECORD)
+	if (opt->verb == VERB_TRACE || opt->verb == VERB_RECORD) {
 		stages->model->functions_ns = opt->slow_ns;
+		stages->model->backtraces.wanted = true;
+	}
 	if (opt->verb != VERB_RECORD && opt->verb != VERB_DIFF)
 		err = stages__open_output(stages, opt);
 	if (!err)

@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "model/model.h"
 #include "model/name.h"
-#include "source/mapped_file.h"
+#include "source/paths.h"
 #include "sym/symbols.h"
 
 _Static_assert(SYMBOL_NAME_BYTES == MT_SYMBOL_BYTES, "one size");
@@ -33,13 +33,16 @@ static int by_file(const void *a, const void *b)
 	return (fa->key.file > fb->key.file) - (fa->key.file < fb->key.file);
 }
 
-static int open_file(const struct function *function)
+static int open_file(const struct paths *paths, const struct function *function)
 {
-	const struct mapped_file mapped = {function->pid, function->start, function->end,
-					   name__file(function->file).ino,
+	struct name_file file = name__file(function->file);
+	const struct mapped_file mapped = {function->pid,
+					   function->start,
+					   function->end,
+					   {file.ino, file.dev_major, file.dev_minor},
 					   name__text(function->file)};
 
-	return mapped_file__open(&mapped);
+	return paths__open(paths, &mapped);
 }
 
 static int tell(const struct function *function, const struct symbol_query *query, uint64_t time_ns,
@@ -65,11 +68,11 @@ static int tell(const struct function *function, const struct symbol_query *quer
 }
 
 /* Those of one file. */
-static int look_up(struct function *const *functions, size_t nr, uint64_t time_ns, source_fn fn,
-		   void *ctx)
+static int look_up(const struct paths *paths, struct function *const *functions, size_t nr,
+		   uint64_t time_ns, source_fn fn, void *ctx)
 {
 	struct symbol_query *queries __free = calloc(nr, sizeof(*queries));
-	int fd __closefd = open_file(functions[0]);
+	int fd __closefd = open_file(paths, functions[0]);
 	int err = 0;
 
 	if (fd < 0 || !queries)
@@ -83,7 +86,8 @@ static int look_up(struct function *const *functions, size_t nr, uint64_t time_n
 	return err;
 }
 
-int symbolize(struct model *model, uint64_t time_ns, source_fn fn, void *ctx)
+int symbolize(struct model *model, const struct paths *paths, uint64_t time_ns, source_fn fn,
+	      void *ctx)
 {
 	struct asked asked __cleanup(asked__release) = {};
 	struct function *function, **slot;
@@ -100,7 +104,7 @@ int symbolize(struct model *model, uint64_t time_ns, source_fn fn, void *ctx)
 	for (size_t i = 0, nr; i < asked.nr && !err; i += nr) {
 		for (nr = 1; i + nr < asked.nr && !by_file(&asked.items[i], &asked.items[i + nr]);)
 			nr++;
-		err = look_up(&asked.items[i], nr, time_ns, fn, ctx);
+		err = look_up(paths, &asked.items[i], nr, time_ns, fn, ctx);
 	}
 	return err;
 }

@@ -8,12 +8,14 @@
 #include "source/source.h"
 
 struct model;
+struct paths;
 
 /*
  * Push a MT_KIND_SYMBOL record, dated time_ns, for each function that was asked for since the last
  * time. A file that cannot be reached any more, or is another one by now, has none. 0 or what fn
  * returned.
  */
-int symbolize(struct model *model, uint64_t time_ns, source_fn fn, void *ctx);
+int symbolize(struct model *model, const struct paths *paths, uint64_t time_ns, source_fn fn,
+	      void *ctx);
 
 #endif

@@ -22,7 +22,9 @@
 #include "cmd/stages.h"
 #include "cmd/symbolize.h"
 #include "cmd/trace.h"
+#include "cmd/unwind.h"
 #include "model/model.h"
+#include "source/paths.h"
 #include "source/procfs.h"
 #include "source/source.h"
 
@@ -35,6 +37,7 @@ struct run {
 	struct command command;
 	struct on_hit on_hit;
 	struct source *source;
+	struct paths *paths; /* of files that are executed; NULL: none are known */
 	int signal_fd;
 	sigset_t old_signals;
 	uint64_t end_ns;       /* of the duration; UINT64_MAX: none */
@@ -64,6 +67,10 @@ static int run__push_one(void *ctx, const void *record, size_t size)
 
 	if (probe->hdr.kind == MT_KIND_PROBE && !strcmp(probe->fact, "fault latency"))
 		run->untimed = !strcmp(probe->via, "none");
+	if (run->paths)
+		paths__note(run->paths, record);
+	if (probe->hdr.kind == MT_KIND_STACK_COPY)
+		unwind__note(run->source, record, size);
 	/* A stranger's stack may hold anything: what is made of it is recorded, not it. */
 	if (probe->hdr.kind != MT_KIND_STACK_COPY && keep__push(&run->keep, record, size))
 		run__end(run, MT_ENDED_INTERRUPT);
@@ -87,7 +94,10 @@ static void run__settle(struct run *run, uint64_t time_ns)
 
 static int run__symbolize(struct run *run, uint64_t time_ns)
 {
-	return symbolize(run->stages.model, time_ns, run__push_one, run);
+	struct model *model = run->stages.model;
+
+	return symbolize(model, run->paths, time_ns, run__push_one, run)
+		       ?: unwind(model, run->source, run->paths, time_ns, run__push_one, run);
 }
 
 static int run__push(void *ctx, const void *record, size_t size)
@@ -177,6 +187,7 @@ static int run__open_source(struct run *run)
 	};
 	int err;
 
+	run->paths = paths__new();
 	options__describe_target(opt, target, sizeof(target));
 	err = live__open(&config, run__push, run, &run->error, &run->source);
 	return err && run->stages.lines.err ? stages__explain(&run->stages, err) : err;
@@ -415,6 +426,7 @@ static void run__release(struct run *run)
 {
 	if (run->source)
 		run->source->ops->free(run->source);
+	paths__free(run->paths);
 	stages__release(&run->stages);
 	keep__release(&run->keep);
 	if (run->command.pid)

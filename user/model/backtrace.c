@@ -25,18 +25,22 @@ static int ask__note_mappings(struct stack_ask *ask, struct process *proc)
 	return 0;
 }
 
+/* Of one that will not be kept, too: who has copied it wants the room back. */
 int backtraces__take_copy(struct model *model, const struct event *ev)
 {
 	struct backtraces *backtraces = &model->backtraces;
 	struct process *proc = model__find_process(model, ev->tgid);
 	struct stack_ask *ask;
 
-	if (!backtraces->wanted || !proc || backtraces->asks.nr >= MAX_STACK_ASKS)
+	if (!backtraces->wanted || backtraces->asks.nr >= MAX_STACK_ASKS)
 		return 0;
 	ask = array__push(&backtraces->asks);
 	if (!ask)
 		return -ENOMEM;
 	*ask = (struct stack_ask){.copy = *ev->stack_copy};
+	if (!proc || proc->nr_stack_asks >= MAX_BACKTRACES)
+		return 0;
+	proc->nr_stack_asks++;
 	return ask__note_mappings(ask, proc);
 }
 

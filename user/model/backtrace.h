@@ -61,7 +61,7 @@ struct stack_ask_mapping {
 /* A stack that has been copied and waits to be unwound. */
 struct stack_ask {
 	struct mt_stack_copy copy;
-	struct stack_ask_mapping *mappings; /* ascending */
+	struct stack_ask_mapping *mappings; /* ascending; NULL: nobody wants to know */
 	size_t nr_mappings;
 };
 

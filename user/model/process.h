@@ -279,6 +279,7 @@ struct process {
 	uint32_t exit_code; /* as wait(2) reports it */
 	uint32_t nr_execs;
 	uint32_t nr_not_followed; /* children */
+	uint32_t nr_stack_asks;	  /* of backtraces */
 	uint32_t nr_backtraces;	  /* that are kept */
 	bool memory_locked;	  /* mlockall(MCL_FUTURE): each new mapping is populated */
 	bool wants_snapshot;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -17,12 +16,6 @@
 #define MAX_FILES 8192
 /* What usually comes between two looks has room in these; the memory of a burst goes back. */
 #define KEEP_WAITING 64
-
-struct file_key {
-	uint64_t ino;
-	uint32_t dev_major;
-	uint32_t dev_minor;
-};
 
 /* A file that was noted. */
 struct known_file {
@@ -39,40 +32,6 @@ struct buildid_file {
 	char name[MT_PATH_BYTES];
 };
 
-/* As the kernel rounds the length of a mapping. */
-static uint64_t page__whole(uint64_t bytes)
-{
-	uint64_t mask = sysconf(_SC_PAGESIZE) - 1;
-
-	return (bytes + mask) & ~mask;
-}
-
-/* What a record says of an executable mapping; false if it is not of one. */
-static bool mapping__of(const struct mt_record *record, struct buildid_file *file)
-{
-	const struct mt_mapping *mapping = (const struct mt_mapping *)record;
-	const struct mt_mmap_file *call = (const struct mt_mmap_file *)record;
-
-	*file = (struct buildid_file){.tgid = record->tgid};
-	if (record->kind == MT_KIND_MAPPING && mapping->prot & PROT_EXEC && mapping->ino) {
-		file->key = (struct file_key){mapping->ino, mapping->dev_major, mapping->dev_minor};
-		file->start = mapping->start;
-		file->end = mapping->end;
-		memcpy(file->name, mapping->name, sizeof(file->name));
-		return true;
-	}
-	if (record->kind == MT_KIND_MMAP && record->flags & MT_CALL_FILE &&
-	    call->call.arg[2] & PROT_EXEC && call->file.ino) {
-		file->key = (struct file_key){call->file.ino, call->file.dev_major,
-					      call->file.dev_minor};
-		file->start = call->call.ret;
-		file->end = file->start + page__whole(call->call.arg[1]);
-		memcpy(file->name, call->file.name, sizeof(call->file.name));
-		return true;
-	}
-	return false;
-}
-
 static void buildids__forget(struct buildids *ids, struct known_file *known)
 {
 	HASH_DELETE(hh, ids->known, known);
@@ -81,10 +40,11 @@ static void buildids__forget(struct buildids *ids, struct known_file *known)
 
 void buildids__note(struct buildids *ids, const struct mt_record *record)
 {
-	struct buildid_file file, *slot;
+	struct buildid_file *slot;
 	struct known_file *known;
+	struct mapped_file file;
 
-	if (!mapping__of(record, &file) || ids->waiting.nr >= MAX_FILES)
+	if (!mapped_file__of_record(record, &file) || ids->waiting.nr >= MAX_FILES)
 		return;
 	HASH_FIND(hh, ids->known, &file.key, sizeof(file.key), known);
 	if (known)
@@ -98,7 +58,9 @@ void buildids__note(struct buildids *ids, const struct mt_record *record)
 		free(known);
 		return;
 	}
-	*slot = file;
+	*slot = (struct buildid_file){
+		.key = file.key, .tgid = file.tgid, .start = file.start, .end = file.end};
+	snprintf(slot->name, sizeof(slot->name), "%s", file.name);
 	known->key = file.key;
 	HASH_ADD(hh, ids->known, key, sizeof(known->key), known);
 	if (!hash__added(known)) {
@@ -109,7 +71,7 @@ void buildids__note(struct buildids *ids, const struct mt_record *record)
 
 static int file__open(const struct buildid_file *file)
 {
-	const struct mapped_file mapped = {file->tgid, file->start, file->end, file->key.ino,
+	const struct mapped_file mapped = {file->tgid, file->start, file->end, file->key,
 					   file->name};
 
 	return mapped_file__open(&mapped);

@@ -24,6 +24,12 @@ struct source_ops {
 	int (*pump)(struct source *source);
 	/* Deliver the address space of a process again: the mirror has lost track of it. */
 	int (*snapshot)(struct source *source, uint32_t tgid);
+	/*
+	 * A chunk (MT_STACK_CHUNK_BYTES) of the stack that an MT_KIND_STACK_COPY tells of. 0 or
+	 * -errno. And its slot is free for another one.
+	 */
+	int (*read_stack)(struct source *source, uint32_t chunk, void *bytes);
+	void (*release_stack)(struct source *source, uint32_t slot);
 	/* Number of traced processes that were named by the user (or followed) and still run. */
 	size_t (*alive)(struct source *source);
 	/* Stop and deliver what is left, with MT_KIND_END last. */
