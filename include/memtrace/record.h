@@ -229,7 +229,9 @@ enum mt_limit {
 	MT_LIMIT_MEMLOCK = 3,
 	MT_LIMIT_NR,
 };
-#define MT_LIMIT_SLOTS 8 /* room for limits to come; ~0 so far */
+#define MT_LIMIT_SLOTS 8       /* room for limits to come; ~0 so far */
+#define MT_LIMITS_READ 0x1     /* from /proc: the next flag means something */
+#define MT_LIMITS_IPC_LOCK 0x2 /* CAP_IPC_LOCK: RLIMIT_MEMLOCK is not held against it */
 struct mt_limits {
 	struct mt_record hdr;
 	__u64 soft_bytes[MT_LIMIT_SLOTS]; /* ~0: unlimited */
@@ -530,15 +532,16 @@ struct mt_symbol {
 /* MT_KIND_CGROUP: the memory cgroup that holds a process, or one above it that has a limit. */
 struct mt_cgroup {
 	struct mt_record hdr;
-	__u32 version;		  /* 1 or 2 */
-	__u32 level;		  /* 0: the process's own, 1: the one above, … */
-	__u64 max_bytes;	  /* memory.max, memory.limit_in_bytes; ~0: none */
-	__u64 high_bytes;	  /* memory.high; ~0: none */
-	__u64 usage_bytes;	  /* of all its processes */
-	__u64 peak_bytes;	  /* 0: not known */
-	__u64 max_events;	  /* so often memory had to be freed for max; v1: failcnt */
-	__u64 high_events;	  /* and for high */
-	__u64 oom_kills;	  /* processes of it that were killed */
+	__u32 version;	   /* 1 or 2 */
+	__u32 level;	   /* 0: the process's own, 1: the one above, … */
+	__u64 max_bytes;   /* memory.max, memory.limit_in_bytes; ~0: none */
+	__u64 high_bytes;  /* memory.high; ~0: none */
+	__u64 usage_bytes; /* of all its processes */
+	__u64 peak_bytes;  /* 0: not known */
+	__u64 max_events;  /* so often memory had to be freed for max; v1: failcnt */
+	__u64 high_events; /* and for high */
+	__u64 oom_kills;   /* processes of it that were killed */
+	__u64 held_bytes;  /* of usage: anonymous and shared memory, no page cache; ~0: not known */
 	char path[MT_PATH_BYTES]; /* below the mount; NUL-terminated */
 };
 
@@ -615,7 +618,7 @@ _Static_assert(sizeof(struct mt_limits) == 192, "record ABI");
 _Static_assert(sizeof(struct mt_stack_copy) == 584, "record ABI");
 _Static_assert(sizeof(struct mt_oom_kill) == 200, "record ABI");
 _Static_assert(sizeof(struct mt_reclaim) == 40, "record ABI");
-_Static_assert(sizeof(struct mt_cgroup) == 344, "record ABI");
+_Static_assert(sizeof(struct mt_cgroup) == 352, "record ABI");
 _Static_assert(sizeof(struct mt_frame) == 192, "record ABI");
 _Static_assert(sizeof(struct mt_stack) == 56, "record ABI");
 _Static_assert(sizeof(struct mt_stack_mark) == 48, "record ABI");

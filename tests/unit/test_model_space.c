@@ -119,9 +119,9 @@ static void test_failed_calls(void **state)
 	assert_int_equal(proc->heap.calls[CALL_MMAP].count, 4);
 	assert_int_equal(proc->heap.calls[CALL_MMAP].failed, 4);
 	assert_int_equal(proc->heap.calls[CALL_MMAP].bytes, 0);
-	assert_int_equal(proc->heap.failures.nr, 3);
-	assert_int_equal(proc->heap.failures.items[0].count, 3);
-	assert_int_equal(proc->heap.failures.items[0].err, ENOMEM);
+	assert_int_equal(proc->limits.failures.nr, 3);
+	assert_int_equal(proc->limits.failures.items[0].count, 3);
+	assert_int_equal(proc->limits.failures.items[0].err, ENOMEM);
 	assert_non_null(mirror__find(&proc->mirror, TEXT));
 	assert_int_equal(proc->mirror.anon_bytes, 0);
 }

@@ -95,9 +95,10 @@ static void test_keys(void **state)
 
 	(void)state;
 	assert_keys(root, "memtrace host session probes loss folded processes");
-	assert_keys(json_at(root, "processes.0"),
-		    "pid ppid comm exe start_s end children_not_traced faults heap stack check "
-		    "threads");
+	assert_keys(
+		json_at(root, "processes.0"),
+		"pid ppid comm exe start_s end children_not_traced faults heap stack limits check "
+		"threads");
 	assert_keys(json_at(root, "processes.0.end"), "exit_code signal t_s");
 	assert_keys(
 		json_at(root, "processes.0.faults"),

@@ -62,6 +62,28 @@ const char *mem_call__name(enum mem_call call)
 	return names[call];
 }
 
+const char *failure_cause__name(enum failure_cause cause)
+{
+	static const char *const names[NR_FAILURE_CAUSES] = {
+		[FAILURE_RLIMIT_AS] = "rlimit_as",
+		[FAILURE_RLIMIT_DATA] = "rlimit_data",
+		[FAILURE_RLIMIT_MEMLOCK] = "rlimit_memlock",
+		[FAILURE_MAX_MAP_COUNT] = "max_map_count",
+		[FAILURE_OVERCOMMIT] = "overcommit",
+		[FAILURE_ADDRESS_SPACE] = "address_space",
+		[FAILURE_HUGE_PAGES] = "no_huge_pages",
+		[FAILURE_ADDRESS_TAKEN] = "address_taken",
+		[FAILURE_NOT_MAPPED] = "not_mapped",
+		[FAILURE_BAD_ARGUMENT] = "bad_argument",
+		[FAILURE_PERMISSION] = "permission",
+		[FAILURE_BAD_FILE] = "bad_file",
+		[FAILURE_FILE_TABLE] = "file_table",
+		[FAILURE_UNKNOWN] = "unknown",
+	};
+
+	return names[cause];
+}
+
 const char *fault_pattern__name(enum fault_pattern pattern)
 {
 	switch (pattern) {

@@ -63,6 +63,26 @@ enum mem_call {
 	NR_CALLS,
 };
 
+/* Why a memory call failed; defined in memtrace(8), LIMITS. */
+enum failure_cause {
+	FAILURE_RLIMIT_AS,
+	FAILURE_RLIMIT_DATA,
+	FAILURE_RLIMIT_MEMLOCK,
+	FAILURE_MAX_MAP_COUNT,
+	FAILURE_OVERCOMMIT,
+	FAILURE_ADDRESS_SPACE, /* there is no free range of that size */
+	FAILURE_HUGE_PAGES,    /* none are left of those set aside */
+	/* These are no limit: */
+	FAILURE_ADDRESS_TAKEN, /* something else is mapped there */
+	FAILURE_NOT_MAPPED,
+	FAILURE_BAD_ARGUMENT,
+	FAILURE_PERMISSION,
+	FAILURE_BAD_FILE,
+	FAILURE_FILE_TABLE,
+	FAILURE_UNKNOWN,
+	NR_FAILURE_CAUSES,
+};
+
 enum fault_pattern {
 	PATTERN_NONE, /* too few faults to tell */
 	PATTERN_UP,
@@ -78,6 +98,7 @@ const char *region__name(enum region region);
 const char *fault_access__name(enum fault_access access);
 const char *fault_cause__name(enum fault_cause cause);
 const char *mem_call__name(enum mem_call call);
+const char *failure_cause__name(enum failure_cause cause);
 const char *fault_pattern__name(enum fault_pattern pattern); /* "up", … ; PATTERN_NONE: "-" */
 const char *stack_hit_kind__name(enum stack_hit_kind kind);
 

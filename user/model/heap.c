@@ -30,31 +30,6 @@ void heap__note_level(struct process *proc)
 		proc->heap.peak_bytes = bytes;
 }
 
-/* A kernel has fewer errors than this for all calls together. */
-#define MAX_FAILURES 256
-
-/* What is beyond them is counted with the call's failures, and in no list. */
-static int heap__note_failure(struct process *proc, enum mem_call call, int err)
-{
-	struct heap *heap = &proc->heap;
-	struct failure *failure;
-
-	for (size_t i = 0; i < heap->failures.nr; i++) {
-		failure = &heap->failures.items[i];
-		if (failure->call == call && failure->err == err) {
-			failure->count++;
-			return 0;
-		}
-	}
-	if (heap->failures.nr >= MAX_FAILURES)
-		return 0;
-	failure = usage__push(proc->usage, &heap->failures);
-	if (!failure)
-		return -ENOMEM;
-	*failure = (struct failure){.call = call, .err = err, .count = 1};
-	return 0;
-}
-
 /* What a call that succeeded was about: in whole pages, but the break, which moves by bytes. */
 static uint64_t call__bytes(const struct process *proc, const struct event_call *call)
 {
@@ -95,7 +70,7 @@ int heap__take_call(struct process *proc, const struct event_call *call)
 	heap->calls[call->call].count++;
 	if (call->err) {
 		heap->calls[call->call].failed++;
-		return heap__note_failure(proc, call->call, call->err);
+		return 0;
 	}
 	bytes = call__bytes(proc, call);
 	heap->calls[call->call].bytes += bytes;
@@ -106,7 +81,6 @@ void heap__release(struct process *proc)
 {
 	for (int i = 0; i < NR_CALLS; i++)
 		usage__free(proc->usage, proc->heap.calls[i].size_log2, SIZES_BYTES);
-	usage__free_array(proc->usage, &proc->heap.failures);
 }
 
 void heap__note_rss(struct process *proc, uint64_t bytes)

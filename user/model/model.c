@@ -29,6 +29,7 @@ int model__new(struct model **ret)
 	model->limits.vmas = MAX_VMAS;
 	model->names = names__new(&model->usage);
 	model->functions.usage = &model->usage;
+	model->cgroups.usage = &model->usage;
 	if (!model->names) {
 		free(model);
 		return -ENOMEM;
@@ -52,6 +53,7 @@ void model__free(struct model *model)
 	functions__release(&model->functions);
 	backtraces__release(&model->backtraces, &model->usage);
 	notices__release(&model->notices);
+	cgroups__release(&model->cgroups);
 	names__free(model->names);
 	usage__free_array(&model->usage, &model->current);
 	array__free(&model->probes);
@@ -262,7 +264,8 @@ static int take_call(struct model *model, const struct event *ev)
 	faults__settle(subject.proc, subject.thread, ev->call.flt,
 		       call__cause(subject.proc, &ev->call), &model->lost_unexplained);
 	stack_mark__take_call(&subject.thread->stack, &ev->call);
-	err = heap__take_call(subject.proc, &ev->call);
+	err = heap__take_call(subject.proc, &ev->call)
+		      ?: limits__take_call(model, subject.proc, ev);
 	if (!err)
 		err = space__take_call(subject.proc, ev, model->names);
 	heap__note_level(subject.proc);
@@ -291,6 +294,7 @@ static int fork__inherit(struct process *child, const struct process *parent)
 	child->ppid = parent->pid;
 	child->heap.start_brk = parent->heap.start_brk;
 	child->heap.brk = parent->heap.brk;
+	limits__fork(child, parent);
 	child->stack.limit_known = parent->stack.limit_known;
 	child->stack.limit_bytes = parent->stack.limit_bytes;
 	/* The kernel does not count the size that a stack has had, but that it has. */
@@ -589,6 +593,9 @@ static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_STACK_COPY] = backtraces__take_copy,
 	[MT_KIND_STACK] = backtraces__take,
 	[MT_KIND_STACK_MARK] = stack_mark__take,
+	[MT_KIND_LIMITS] = limits__take,
+	[MT_KIND_MEMORY] = limits__take_memory,
+	[MT_KIND_CGROUP] = cgroups__take,
 };
 
 static bool model__is_too_costly(const struct model *model)

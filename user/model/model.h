@@ -12,7 +12,9 @@
 
 #include "event/event.h"
 #include "model/backtrace.h"
+#include "model/cgroup.h"
 #include "model/function.h"
+#include "model/limit.h"
 #include "model/notice.h"
 #include "model/process.h"
 
@@ -51,6 +53,10 @@ struct model {
 	struct functions functions;
 	struct backtraces backtraces;
 	struct notices notices;
+	bool memory_known;
+	struct mt_memory memory;      /* of the system, as last told */
+	struct limit_level committed; /* where nothing is overcommitted */
+	struct cgroups cgroups;
 	struct names *names;
 	struct process *by_pid; /* the process that has the pid now */
 	struct process *first;	/* all, in the order of appearance */

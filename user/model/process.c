@@ -72,6 +72,7 @@ void process__free(struct process *proc)
 	pages__release(&proc->faults.pages);
 	timeline__release(proc);
 	heap__release(proc);
+	limits__release(proc);
 	faults__release_misses(proc);
 	latency__release(&proc->faults.latency, proc->usage);
 	usage__free_array(proc->usage, &proc->stack.hits);

@@ -12,6 +12,7 @@
 #include "event/event.h"
 #include "model/cause.h"
 #include "model/latency.h"
+#include "model/limit.h"
 #include "model/mirror.h"
 #include "model/pages.h"
 #include "model/usage.h"
@@ -173,12 +174,6 @@ struct miss {
 };
 #define MAX_MISSES 64
 
-struct failure {
-	enum mem_call call;
-	int err;
-	uint64_t count;
-};
-
 /* Calls by size: slot i counts those of [2^i, 2^(i+1)) bytes. */
 #define CALL_SIZE_SLOTS 48
 
@@ -197,10 +192,6 @@ struct heap {
 		uint64_t bytes;
 		uint64_t *size_log2; /* CALL_SIZE_SLOTS of them; NULL: none yet */
 	} calls[NR_CALLS];
-	struct {
-		struct failure *items;
-		size_t nr, cap;
-	} failures;
 };
 
 struct stack_hit {
@@ -292,6 +283,7 @@ struct process {
 	struct faults faults;
 	struct heap heap;
 	struct stack stack;
+	struct limits limits;
 	struct check check;
 	struct timeline timeline;
 	struct interval interval;

@@ -288,6 +288,7 @@ int space__exec(struct process *proc, const struct mt_exec *exec)
 	pages__clear_range(&proc->faults.pages, 0, UINT64_MAX);
 	proc->nr_execs++;
 	proc->memory_locked = false;
+	limits__exec(proc);
 	proc->heap.start_brk = exec->start_brk;
 	proc->heap.brk = exec->brk;
 	proc->heap.base_known = false;

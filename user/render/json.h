@@ -52,6 +52,9 @@ json_t *json_latency__slow(struct json *json, const struct report_process *proce
 
 /* json_stack_marks.c: how deep the stacks of threads have been touched. */
 json_t *json_stack_marks(struct json *json, const struct report_process *process);
+/* json_limits.c */
+json_t *json_limits(struct json *json, const struct report_process *process);
+json_t *json__errno(int err); /* its name, or its number where it has none */
 
 /* A process of the report. Of a table with a row for each thread one row is in memory at a time. */
 void json_process__write(struct json *json, FILE *out, const struct report_process *process);

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* strerrorname_np() */
-#endif
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,16 +219,12 @@ static json_t *failures(struct json *json, const struct report_process *process)
 {
 	json_t *array = json_array(), *o;
 	const struct report_failure *failure;
-	const char *name;
-	char number[16];
 
 	for (size_t i = 0; i < process->heap.nr_failures; i++) {
 		failure = &process->heap.failures[i];
-		name = strerrorname_np(failure->err);
-		snprintf(number, sizeof(number), "%d", failure->err);
 		o = json_object();
 		json__set(json, o, "call", json_string(mem_call__name(failure->call)));
-		json__set(json, o, "errno", json_string(name ? name : number));
+		json__set(json, o, "errno", json__errno(failure->err));
 		json__set(json, o, "count", json__count(failure->count));
 		json__append(json, array, o);
 	}
@@ -381,6 +374,7 @@ static json_t *memory(struct json *json, const struct report_process *process)
 
 	json__set(json, o, "heap", heap(json, process));
 	json__set(json, o, "stack", stack(json, process));
+	json__set(json, o, "limits", json_limits(json, process));
 	json__set(json, o, "check", check(json, &process->check));
 	return o;
 }

@@ -31,6 +31,8 @@ void section__heap(struct text *text, const struct report *report,
 void section__stack(struct text *text, const struct report_process *process);
 /* text_stack_marks.c: how close stacks have come to their ends. */
 void section__stack_marks(struct text *text, const struct report_process *process);
+/* text_limits.c */
+void section__limits(struct text *text, const struct report_process *process);
 void section__check(struct text *text, const struct report *report,
 		    const struct report_process *process);
 void section__threads(struct text *text, const struct report_process *process);

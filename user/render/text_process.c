@@ -53,6 +53,7 @@ void section__process(struct text *text, const struct report *report,
 	section__faults(text, report, process);
 	section__heap(text, report, process);
 	section__stack(text, process);
+	section__limits(text, process);
 	if (text->opt->verbose)
 		section__threads(text, process);
 	section__check(text, report, process);

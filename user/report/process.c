@@ -244,13 +244,6 @@ static int build_timelines(const struct model *model, const struct process *proc
 	return 0;
 }
 
-static int by_failures(const void *a, const void *b)
-{
-	const struct report_failure *fa = a, *fb = b;
-
-	return (fb->count > fa->count) - (fb->count < fa->count);
-}
-
 static int build_heap(const struct process *proc, struct report_process *row)
 {
 	const struct heap *heap = &proc->heap;
@@ -274,16 +267,6 @@ static int build_heap(const struct process *proc, struct report_process *row)
 		memcpy(row->heap.call_size_log2[i], heap->calls[i].size_log2,
 		       REPORT_CALL_SIZES * sizeof(uint64_t));
 	}
-	row->heap.failures = calloc(heap->failures.nr + 1, sizeof(*row->heap.failures));
-	if (!row->heap.failures)
-		return -ENOMEM;
-	for (size_t i = 0; i < heap->failures.nr; i++)
-		row->heap.failures[row->heap.nr_failures++] = (struct report_failure){
-			.call = heap->failures.items[i].call,
-			.err = heap->failures.items[i].err,
-			.count = heap->failures.items[i].count,
-		};
-	qsort(row->heap.failures, row->heap.nr_failures, sizeof(*row->heap.failures), by_failures);
 	return 0;
 }
 
@@ -394,5 +377,6 @@ int report_process__build(const struct model *model, struct process *proc,
 	err = err ?: build_timelines(model, proc, row);
 	err = err ?: build_heap(proc, row);
 	err = err ?: build_stack(model, proc, row) ?: report_stack_marks__build(proc, row);
+	err = err ?: report_limits__build(model, proc, row);
 	return err ?: build_threads(proc, row);
 }

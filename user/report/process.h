@@ -23,6 +23,9 @@ int report_latency__build(const struct model *model, const struct process *proc,
 
 /* stack_marks.c: how deep the stacks of threads have been touched. 0 or -ENOMEM. */
 int report_stack_marks__build(const struct process *proc, struct report_process *row);
+/* limit.c. 0 or -ENOMEM. */
+int report_limits__build(const struct model *model, const struct process *proc,
+			 struct report_process *row);
 
 /* What serves the fact in this run; NULL: nothing does. */
 const struct mt_probe *report__probe(const struct model *model, const char *fact);

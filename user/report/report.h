@@ -87,6 +87,38 @@ struct report_failure {
 	uint64_t count;
 };
 
+/* A limit, and what is held against it; in bytes, or mappings. */
+struct report_limit {
+	const char *name;   /* static: "RLIMIT_AS", "memory.max", … */
+	const char *source; /* static: "rlimit", "sysctl", "cgroup" */
+	char *scope;	    /* "process", "system", or the path of the cgroup */
+	const char *unit;   /* static: "bytes", "mappings" */
+	uint64_t now;	    /* BYTES_UNKNOWN */
+	uint64_t worst;	    /* when it was closest */
+	uint64_t limit;	    /* now; BYTES_UNKNOWN: unlimited */
+	double percent;	    /* worst, of the limit then; < 0: unlimited */
+	bool near;	    /* so close that somebody should know: 80 % of what refuses or kills */
+	/* Of a cgroup: */
+	uint64_t held_bytes; /* of now, what is not page cache; BYTES_UNKNOWN */
+	uint64_t events;     /* so often memory had to be freed for it while it was traced */
+	uint64_t oom_kills;
+};
+
+/* Failed calls by call, errno and cause, most frequent first. */
+struct report_limit_failure {
+	enum mem_call call;
+	int err;
+	enum failure_cause cause;
+	uint64_t count;
+	/* Of the last one: */
+	double t_s;
+	uint32_t tid;
+	uint64_t asked_bytes;
+	const char *unit; /* static, of the next two; NULL: the cause is no limit */
+	uint64_t used;	  /* BYTES_UNKNOWN */
+	uint64_t limit;	  /* BYTES_UNKNOWN */
+};
+
 struct report_hit {
 	double t_s;
 	uint32_t tid;
@@ -253,6 +285,14 @@ struct report_process {
 		size_t nr_hits;
 		uint64_t hits_total; /* hits[] keeps the first 1000 */
 	} stack;
+
+	struct {
+		bool known;
+		struct report_limit *table; /* the closest first, the unlimited ones last */
+		size_t nr;
+		struct report_limit_failure *failures;
+		size_t nr_failures;
+	} limits;
 
 	struct report_check check;
 

@@ -3,6 +3,14 @@
 
 #include "report/report.h"
 
+static void limits__fini(struct report_process *process)
+{
+	for (size_t i = 0; i < process->limits.nr; i++)
+		free(process->limits.table[i].scope);
+	free(process->limits.table);
+	free(process->limits.failures);
+}
+
 static void process__fini(struct report_process *process)
 {
 	free(process->comm);
@@ -30,6 +38,7 @@ static void process__fini(struct report_process *process)
 	for (size_t i = 0; i < process->stack.nr_threads; i++)
 		free(process->stack.threads[i].comm);
 	free(process->stack.threads);
+	limits__fini(process);
 	for (size_t i = 0; i < process->nr_threads_listed; i++)
 		free(process->threads[i].comm);
 	free(process->threads);

@@ -44,6 +44,7 @@ int live__on_record(void *ctx, void *data, size_t size)
 	struct live *live = ctx;
 
 	live__note_life(live, record);
+	live__note_limits(live, record);
 	live->epoch_bytes += size;
 	live->nr_delivered += record->kind == MT_KIND_FAULTS || record->kind == MT_KIND_TIMED_FAULTS
 				      ? ((const struct mt_faults *)record)->nr
@@ -218,6 +219,7 @@ static int live__tick(struct live *live)
 	int err;
 
 	live__sample(live, live->tick_ns);
+	live__sample_cgroups(live, live->tick_ns, live->config.interval_ns / 2);
 	err = live__emit_losses(live, live->tick_ns);
 	if (err)
 		return err;
@@ -318,6 +320,7 @@ static int live__finish(struct source *source, enum mt_ended_by ended_by)
 	 */
 	now = clock__now_ns();
 	live__sample(live, now);
+	live__finish_limits(live, now);
 	probe__detach(&live->links);
 	err = live__consume_last(live);
 	if (!err)
@@ -342,6 +345,7 @@ static void live__free(struct source *source)
 	ring_buffer__free(live->ring);
 	memtrace_bpf__destroy(live->skel);
 	tgids__release(&live->tgids);
+	cgroup_reader__release(&live->cgroups);
 	buildids__release(&live->build_ids);
 	array__free(&live->runners);
 	array__free(&live->leaving);

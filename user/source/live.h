@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "memtrace/control.h"
 #include "source/buildids.h"
+#include "source/cgroup.h"
 #include "source/probe.h"
 #include "source/source.h"
 #include "source/stack_marks.h"
@@ -44,6 +45,8 @@ struct live {
 	const unsigned long *consumed, *reserved;
 	int nr_cpus;
 	struct tgids tgids;
+	struct cgroup_reader cgroups;
+	uint64_t memory_ns; /* the system's memory was told then */
 	struct buildids build_ids;
 
 	/* Threads that ran when they were met: their stack pointer is asked for again. */
@@ -101,6 +104,19 @@ void live__note_life(struct live *live, const struct mt_record *record);
 void live__ask_runners(struct live *live);
 /* Forget processes whose last threads have passed. */
 void live__see_off(struct live *live);
+
+/* live_limits.c */
+
+/* The address space of a process that is met, its limits, and its cgroups. */
+void live__introduce_space(struct live *live, uint32_t tgid, uint64_t time_ns);
+int live__tell_memory(struct live *live, uint64_t time_ns);
+/* What was read less than max_age_ns before is good enough. */
+void live__tell_cgroups(struct live *live, uint32_t tgid, uint64_t time_ns, uint64_t max_age_ns);
+/* Of the targets, and of all cgroups met that have a limit. */
+void live__sample_cgroups(struct live *live, uint64_t time_ns, uint64_t max_age_ns);
+void live__finish_limits(struct live *live, uint64_t time_ns);
+/* What is to be told before a record is delivered. */
+void live__note_limits(struct live *live, const struct mt_record *record);
 
 extern const struct source_ops live_ops;
 

@@ -242,6 +242,7 @@ static int live__start(struct live *live, struct error *error)
 	if (err)
 		return err;
 	live__emit_probes(live, now);
+	live__tell_memory(live, now);
 	for (size_t i = 0; !err && i < live->config.nr_pids; i++)
 		err = live__enable(live, live->pids[i], now, error);
 	if (!err && live->fn_err)
@@ -265,6 +266,7 @@ int live__open(const struct source_config *config, source_fn fn, void *ctx, stru
 	live->config = *config;
 	live->fn = fn;
 	live->ctx = ctx;
+	cgroup_reader__init(&live->cgroups, "/proc");
 	live->pids = calloc(config->nr_pids + 1, sizeof(*live->pids));
 	if (!live->pids)
 		/* cppcheck-suppress memleak ; the attribute frees it */

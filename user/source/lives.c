@@ -60,7 +60,7 @@ void live__introduce(struct live *live, uint32_t tgid, uint64_t time_ns, uint16_
 {
 	tgids__add(&live->tgids, tgid);
 	procfs__process(tgid, time_ns, flags, live__emit_proc, live);
-	procfs__mappings(tgid, time_ns, live__emit_proc, live);
+	live__introduce_space(live, tgid, time_ns);
 	procfs__threads(tgid, time_ns, 0, live__emit_thread, live);
 	live__read_stacks(live, tgid);
 }

@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "source/limits.h"
 #include "source/procfs.h"
 
 static FILE *procfs__fopen(uint32_t pid, const char *file)
@@ -23,8 +23,7 @@ static FILE *procfs__fopen(uint32_t pid, const char *file)
 	return fopen(path, "re");
 }
 
-/* The whole of a small file, NUL-terminated; its length, or -errno. */
-static ssize_t procfs__read(const char *path, char *text, size_t size)
+ssize_t procfs__read(const char *path, char *text, size_t size)
 {
 	int fd __closefd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n;
@@ -115,14 +114,9 @@ static int stat__read(const char *path, struct stat_line *stat)
 
 static uint64_t process__stack_limit(uint32_t tgid)
 {
-	FILE *limits __fclose = procfs__fopen(tgid, "limits");
-	char line[256];
-	uint64_t soft;
+	struct rlimits limits;
 
-	while (limits && fgets(line, sizeof(line), limits))
-		if (sscanf(line, "Max stack size %" SCNu64, &soft) == 1)
-			return soft;
-	return UINT64_MAX;
+	return rlimits__read(tgid, &limits) ? UINT64_MAX : limits.soft_bytes[MT_LIMIT_STACK];
 }
 
 int procfs__process(uint32_t tgid, uint64_t time_ns, uint16_t flags, source_fn fn, void *ctx)

@@ -8,8 +8,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "source/source.h"
+
+/* The whole of a small file, NUL-terminated; its length, or -errno. -ESRCH: there is none. */
+ssize_t procfs__read(const char *path, char *text, size_t size);
 
 /*
  * Is this a process that can be traced? 0; -ESRCH: it does not exist; -EOWNERDEAD: it has ended,
