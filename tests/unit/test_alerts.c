@@ -26,6 +26,7 @@ struct shown {
 	size_t len;
 	unsigned int nr;
 	uint64_t nr_more;
+	char stack[512]; /* of the last one */
 };
 
 static int show(void *ctx, const struct report_notice *row)
@@ -39,14 +40,16 @@ static int show(void *ctx, const struct report_notice *row)
 	assert_true(shown->len < sizeof(shown->text));
 	shown->nr += !row->more;
 	shown->nr_more += row->more;
+	snprintf(shown->stack, sizeof(shown->stack), "%s", row->stack ?: "");
 	free(text);
 	return 0;
 }
 
 static void take(void *ctx, struct model *model, const struct event *ev)
 {
-	(void)ev;
 	assert_int_equal(alerts__take(ctx, model), 0);
+	if (ev->kind == MT_KIND_STACK)
+		assert_int_equal(alerts__take_stack(ctx, model, ev), 0);
 }
 
 static struct alerts alerts__to(struct feed *feed, struct shown *shown)
@@ -65,7 +68,7 @@ static struct alerts alerts__to(struct feed *feed, struct shown *shown)
 static void pass(struct feed *feed, struct alerts *alerts, uint64_t ns)
 {
 	feed->now_ns += ns;
-	assert_int_equal(alerts__pass(alerts, feed->now_ns), 0);
+	assert_int_equal(alerts__pass(alerts, feed->model, feed->now_ns), 0);
 }
 
 /* A bad access at the limit of the stack of 8 MiB. */
@@ -122,6 +125,67 @@ static void test_wait_for_stack(void **state)
 	alerts__release(&alerts);
 }
 
+static void answer(struct feed *feed, uint32_t tid, uint64_t signal_ns)
+{
+	struct {
+		struct mt_stack stack;
+		struct mt_frame frames[4];
+	} rec = {
+		.stack = {.signal_time_ns = signal_ns, .depth_frames = 8228, .nr = 4},
+		.frames = {{.ip = 1, .repeat = 1, .cycle = 1, .symbol = "leaf"},
+			   {.ip = 2, .repeat = 4112, .cycle = 2, .symbol = "even"},
+			   {.ip = 3, .repeat = 1, .symbol = "odd"},
+			   {.ip = 4, .repeat = 1, .cycle = 1, .offset = 64, .file = "libc.so.6"}},
+	};
+
+	rec.stack.hdr = record__header(MT_KIND_STACK, sizeof(rec), PID, tid);
+	feed__now(feed, &rec);
+}
+
+/* It has come: there is nothing to wait for. */
+static void test_stack_comes(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+	uint64_t signal_ns;
+
+	WATCH(feed, shown);
+	overflow(feed, PID, PID, TEXT, MT_SIGNAL_COPIED);
+	signal_ns = feed->now_ns;
+	overflow(feed, PID, PID + 1, TEXT, MT_SIGNAL_COPIED);
+	pass(feed, &alerts, 100 * MSEC);
+	answer(feed, PID, signal_ns);
+	pass(feed, &alerts, 0);
+	assert_string_equal(shown.text,
+			    "worker[4242] stack overflow: 8,388,608 of 8,388,608 bytes, "
+			    "RLIMIT_STACK, in even() → odd() × 4,112\n");
+	assert_string_equal(shown.stack, "leaf;even > odd × 4,112;libc.so.6+0x40");
+	alerts__release(&alerts);
+}
+
+/* So it is in a recorder, which keeps nothing for a report. */
+static void test_stack_of_recorder(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+	uint64_t signal_ns;
+
+	WATCH(feed, shown);
+	feed__proc(feed)->forgets = true;
+	for (unsigned int i = 0; i < 2; i++) {
+		overflow(feed, PID, PID, TEXT, MT_SIGNAL_COPIED);
+		signal_ns = feed->now_ns;
+		answer(feed, PID, signal_ns);
+		assert_null(feed->model->backtraces.table);
+		answer(feed, PID, 1);
+		pass(feed, &alerts, 0);
+		assert_int_equal(shown.nr, i + 1);
+		assert_string_equal(shown.stack, "leaf;even > odd × 4,112;libc.so.6+0x40");
+		shown.stack[0] = '\0';
+	}
+	alerts__release(&alerts);
+}
+
 static void test_flush(void **state)
 {
 	struct feed *feed = *state;
@@ -129,7 +193,7 @@ static void test_flush(void **state)
 
 	WATCH(feed, shown);
 	overflow(feed, PID, PID, TEXT, MT_SIGNAL_COPIED);
-	assert_int_equal(alerts__flush(&alerts), 0);
+	assert_int_equal(alerts__flush(&alerts, feed->model), 0);
 	assert_int_equal(shown.nr, 1);
 	assert_false(alerts__wait(&alerts));
 	alerts__release(&alerts);
@@ -326,6 +390,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_words),
 		TEST(test_wait_for_stack),
+		TEST(test_stack_comes),
+		TEST(test_stack_of_recorder),
 		TEST(test_flush),
 		TEST(test_storm),
 		TEST(test_no_storm),

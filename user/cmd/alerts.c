@@ -23,8 +23,10 @@
 #define MAX_BURSTS 32
 
 struct alert {
+	struct notice notice; /* time_ns 0: of more than one */
 	struct report_notice row;
 	uint64_t due_ns;
+	bool complete;
 };
 
 /* Notices that are alike: of one kind, by one instruction. */
@@ -52,14 +54,33 @@ struct burst {
 	uint64_t merged_realtime_ns; /* the last one */
 };
 
-static int alerts__push(struct alerts *alerts, const struct report_notice *row, uint64_t due_ns)
+static int alerts__push(struct alerts *alerts, const struct alert *alert)
 {
 	struct alert *slot = array__push(&alerts->waiting);
 
 	if (!slot)
 		return -ENOMEM;
-	*slot = (struct alert){.row = *row, .due_ns = due_ns};
+	*slot = *alert;
 	return 0;
+}
+
+/* More may be known by now. */
+static int alert__refresh(struct alert *alert, struct model *model, bool utf8)
+{
+	struct report_notice row;
+	int err;
+
+	if (alert->complete)
+		return 0;
+	err = report__notice(model, &alert->notice, &row);
+	if (err && err != -ENOENT)
+		return err;
+	if (!err) {
+		report_notice__release(&alert->row);
+		alert->row = row;
+	}
+	alert->complete = true;
+	return report_notice__set_stack(model, &alert->notice, utf8, &alert->row);
 }
 
 /* What goes on like this stays known: of it there is just the number. */
@@ -82,16 +103,16 @@ static void burst__next_window(struct burst *burst, uint64_t now_ns)
 
 static int burst__tell(struct alerts *alerts, const struct burst *burst)
 {
-	struct report_notice row;
-	int err =
-		report__more_notices(burst->comm, burst->pid, burst->nr_merged,
-				     burst->nr_kinds_merged == 1, burst->merged_realtime_ns, &row);
+	struct alert alert = {.complete = true};
+	int err = report__more_notices(burst->comm, burst->pid, burst->nr_merged,
+				       burst->nr_kinds_merged == 1, burst->merged_realtime_ns,
+				       &alert.row);
 
 	if (err)
 		return err;
-	err = alerts__push(alerts, &row, 0);
+	err = alerts__push(alerts, &alert);
 	if (err)
-		report_notice__release(&row);
+		report_notice__release(&alert.row);
 	return err;
 }
 
@@ -184,24 +205,27 @@ static bool burst__admit(struct burst *burst, const struct notice *notice, uint6
 
 static int alerts__take_one(struct alerts *alerts, struct model *model, const struct notice *notice)
 {
-	struct report_notice row;
+	struct alert alert = {
+		.notice = *notice,
+		.due_ns = notice->time_ns + (notice->awaits_stack ? STACK_WAIT_NS : 0),
+	};
+	bool admitted = false;
 	struct burst *burst;
-	uint64_t due_ns = notice->time_ns + (notice->awaits_stack ? STACK_WAIT_NS : 0);
 	int err = alerts__close_windows(alerts, notice->time_ns);
 
 	if (!err)
-		err = report__notice(model, notice, alerts->utf8, &row);
+		err = report__notice(model, notice, &alert.row);
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	burst = alerts__burst(alerts, notice, row.comm);
-	if (!burst)
-		err = -ENOMEM;
-	else if (burst__admit(burst, notice, row.realtime_ns))
-		err = alerts__push(alerts, &row, due_ns);
+	burst = alerts__burst(alerts, notice, alert.row.comm);
+	if (burst)
+		admitted = burst__admit(burst, notice, alert.row.realtime_ns);
 	else
-		report_notice__release(&row);
-	if (err)
-		report_notice__release(&row);
+		err = -ENOMEM;
+	if (admitted)
+		err = alerts__push(alerts, &alert);
+	if (!admitted || err)
+		report_notice__release(&alert.row);
 	return err;
 }
 
@@ -214,18 +238,39 @@ int alerts__take(struct alerts *alerts, struct model *model)
 		err = alerts__take_one(alerts, model, &notices->items[i]);
 	notices->nr = 0;
 	if (!err && alerts->waiting.nr > MAX_WAITING)
-		err = alerts__pass(alerts, alerts->waiting.items[alerts->waiting.nr - 1].due_ns);
+		err = alerts__pass(alerts, model,
+				   alerts->waiting.items[alerts->waiting.nr - 1].due_ns);
 	return err;
 }
 
-int alerts__pass(struct alerts *alerts, uint64_t now_ns)
+int alerts__take_stack(struct alerts *alerts, struct model *model, const struct event *ev)
+{
+	for (size_t i = 0; i < alerts->waiting.nr; i++) {
+		struct alert *alert = &alerts->waiting.items[i];
+		int err;
+
+		if (alert->notice.pid != ev->tgid || alert->notice.tid != ev->tid ||
+		    alert->notice.time_ns != ev->stack->signal_time_ns)
+			continue;
+		err = alert__refresh(alert, model, alerts->utf8);
+		alert->due_ns = 0;
+		return err;
+	}
+	return 0;
+}
+
+int alerts__pass(struct alerts *alerts, struct model *model, uint64_t now_ns)
 {
 	int err = alerts__close_windows(alerts, now_ns);
 	size_t nr = 0;
 
 	/* In their order: one that waits holds up those behind it. */
-	while (!err && nr < alerts->waiting.nr && alerts->waiting.items[nr].due_ns <= now_ns)
-		err = alerts->fn(alerts->ctx, &alerts->waiting.items[nr++].row);
+	while (!err && nr < alerts->waiting.nr && alerts->waiting.items[nr].due_ns <= now_ns) {
+		struct alert *alert = &alerts->waiting.items[nr++];
+
+		err = alert__refresh(alert, model, alerts->utf8)
+			      ?: alerts->fn(alerts->ctx, &alert->row);
+	}
 	for (size_t i = 0; i < nr; i++)
 		report_notice__release(&alerts->waiting.items[i].row);
 	alerts->waiting.nr -= nr;
@@ -234,9 +279,9 @@ int alerts__pass(struct alerts *alerts, uint64_t now_ns)
 	return err;
 }
 
-int alerts__flush(struct alerts *alerts)
+int alerts__flush(struct alerts *alerts, struct model *model)
 {
-	return alerts__wait(alerts) ? alerts__pass(alerts, UINT64_MAX) : 0;
+	return alerts__wait(alerts) ? alerts__pass(alerts, model, UINT64_MAX) : 0;
 }
 
 void alerts__release(struct alerts *alerts)

@@ -15,6 +15,7 @@
 
 struct alert;
 struct burst;
+struct event;
 struct model;
 
 /* Takes a row, borrowed; 0 or -errno. */
@@ -43,11 +44,14 @@ static inline bool alerts__wait(const struct alerts *alerts)
 /* Take the notices that the last event has left in the model. 0 or -ENOMEM. */
 int alerts__take(struct alerts *alerts, struct model *model);
 
+/* The last event was the stack of one that may wait for it (MT_KIND_STACK). 0 or -ENOMEM. */
+int alerts__take_stack(struct alerts *alerts, struct model *model, const struct event *ev);
+
 /* The stream has come so far: give out what is due. 0, -ENOMEM, or what fn returned. */
-int alerts__pass(struct alerts *alerts, uint64_t now_ns);
+int alerts__pass(struct alerts *alerts, struct model *model, uint64_t now_ns);
 
 /* Give out all that waits. */
-int alerts__flush(struct alerts *alerts);
+int alerts__flush(struct alerts *alerts, struct model *model);
 
 void alerts__release(struct alerts *alerts);
 

@@ -51,9 +51,11 @@ static int stages__take_notices(struct stages *stages, const struct event *ev)
 
 	if (__builtin_expect(stages->model->notices.nr, false))
 		err = alerts__take(&stages->alerts, stages->model);
+	if (!err && ev->kind == MT_KIND_STACK && alerts__wait(&stages->alerts))
+		err = alerts__take_stack(&stages->alerts, stages->model, ev);
 	/* Above the lines of the last interval, and the report. */
 	if (!err && ev->kind == MT_KIND_END)
-		err = alerts__flush(&stages->alerts);
+		err = alerts__flush(&stages->alerts, stages->model);
 	return err;
 }
 
@@ -146,7 +148,7 @@ int stages__push(struct stages *stages, const void *record, size_t size)
 	int err = order__push(stages->order, record, size);
 
 	if (!err && hdr->kind == MT_KIND_WATERMARK && alerts__wait(&stages->alerts))
-		err = alerts__pass(&stages->alerts, hdr->time_ns);
+		err = alerts__pass(&stages->alerts, stages->model, hdr->time_ns);
 	return !err && stages->lines.nr ? event_lines__flush(&stages->lines) : err;
 }
 
@@ -213,7 +215,7 @@ int stages__finish(struct stages *stages, int err)
 	if (!err)
 		err = order__finish(stages->order);
 	if (!err)
-		err = alerts__flush(&stages->alerts);
+		err = alerts__flush(&stages->alerts, stages->model);
 	if (!err && stages->lines.format)
 		err = event_lines__flush(&stages->lines);
 	if (err)

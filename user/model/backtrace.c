@@ -103,6 +103,15 @@ static void backtrace__fill(struct backtrace *backtrace, const struct mt_stack *
 		};
 }
 
+/* Where there will be no report, there may be somebody who asks at once. */
+static void backtraces__keep_last(struct backtraces *backtraces, struct usage *usage,
+				  struct backtrace *backtrace)
+{
+	if (backtraces->last)
+		usage__free(usage, backtraces->last, backtraces->last->size_bytes);
+	backtraces->last = backtrace;
+}
+
 /* Its process may have ended by now, and even be a sum of many: then nobody asks. */
 int backtraces__take(struct model *model, const struct event *ev)
 {
@@ -111,7 +120,7 @@ int backtraces__take(struct model *model, const struct event *ev)
 	size_t size = backtrace__size(rec);
 	struct backtrace *backtrace;
 
-	if (!proc || proc->forgets || proc->nr_backtraces >= MAX_BACKTRACES ||
+	if (!proc || proc->nr_backtraces >= MAX_BACKTRACES ||
 	    HASH_COUNT(model->backtraces.table) >= MAX_ALL_BACKTRACES ||
 	    backtraces__find(&model->backtraces, ev->tgid, ev->tid, rec->signal_time_ns))
 		return 0;
@@ -120,12 +129,16 @@ int backtraces__take(struct model *model, const struct event *ev)
 		return -ENOMEM;
 	backtrace->key = (struct backtrace_key){rec->signal_time_ns, ev->tgid, ev->tid};
 	backtrace->size_bytes = size;
+	backtrace__fill(backtrace, rec);
+	if (proc->forgets) {
+		backtraces__keep_last(&model->backtraces, &model->usage, backtrace);
+		return 0;
+	}
 	HASH_ADD(hh, model->backtraces.table, key, sizeof(backtrace->key), backtrace);
 	if (!hash__added(backtrace)) {
 		usage__free(&model->usage, backtrace, size);
 		return -ENOMEM;
 	}
-	backtrace__fill(backtrace, rec);
 	proc->nr_backtraces++;
 	return 0;
 }
@@ -137,6 +150,8 @@ const struct backtrace *backtraces__find(const struct backtraces *backtraces, ui
 	struct backtrace *backtrace;
 
 	HASH_FIND(hh, backtraces->table, &key, sizeof(key), backtrace);
+	if (!backtrace && backtraces->last && !memcmp(&backtraces->last->key, &key, sizeof(key)))
+		return backtraces->last;
 	return backtrace;
 }
 
@@ -148,6 +163,7 @@ void backtraces__release(struct backtraces *backtraces, struct usage *usage)
 		HASH_DELETE(hh, backtraces->table, backtrace);
 		usage__free(usage, backtrace, backtrace->size_bytes);
 	}
+	backtraces__keep_last(backtraces, usage, NULL);
 	for (size_t i = 0; i < backtraces->asks.nr; i++)
 		stack_ask__release(&backtraces->asks.items[i]);
 	array__free(&backtraces->asks);

@@ -71,6 +71,7 @@ struct stack_ask {
 struct backtraces {
 	bool wanted; /* somebody unwinds; set at the beginning */
 	struct backtrace *table;
+	struct backtrace *last; /* of a process that forgets; NULL: none */
 	struct {
 		struct stack_ask *items;
 		size_t nr, cap;

@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "model/model.h"
+#include "report/backtrace.h"
 
 static void describe_forebears(struct model *model, const struct process *proc,
 			       struct report_notice *row)
@@ -69,18 +70,80 @@ static int describe_hit(const struct process *proc, const struct notice *notice,
 	return row->words ? 0 : -ENOMEM;
 }
 
+#define WHERE_BYTES 256
+
+static void add_frame(FILE *out, const struct report_frame *frame)
+{
+	if (frame->symbol)
+		fprintf(out, "%s", frame->symbol);
+	else if (frame->file)
+		fprintf(out, "%s+0x%llx", frame->file, (unsigned long long)frame->offset);
+	else
+		fprintf(out, "0x%llx", (unsigned long long)frame->ip);
+}
+
+/* All in a line: "parse × 4,112;handle;main"; a recursion of several is "even > odd × 12". */
+static char *stack_line(const struct report_backtrace *backtrace, bool utf8)
+{
+	uint32_t left = 0, repeat = 1;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < backtrace->nr_frames; i++) {
+		const struct report_frame *frame = &backtrace->frames[i];
+
+		fputs(!i ? "" : left ? " > " : ";", out);
+		if (i && !left && backtrace->left_out && i == backtrace->left_out_after)
+			fputs("...;", out);
+		if (!left) {
+			left = frame->repeat > 1 && frame->cycle ? frame->cycle : 1;
+			repeat = frame->repeat;
+		}
+		add_frame(out, frame);
+		if (!--left && repeat > 1)
+			fprintf(out, " %s %s", utf8 ? "×" : "x", units__count(repeat).s);
+	}
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+int report_notice__set_stack(const struct model *model, const struct notice *notice, bool utf8,
+			     struct report_notice *row)
+{
+	struct report_backtrace *backtrace;
+	char where[WHERE_BYTES];
+	int err = report_backtrace__build(model, notice->pid, notice->tid, notice->time_ns,
+					  &backtrace);
+
+	if (err || !backtrace)
+		return err;
+	row->stack = stack_line(backtrace, utf8);
+	if (!row->stack)
+		err = -ENOMEM;
+	if (!err && backtrace__phrase(backtrace, utf8, where, sizeof(where))) {
+		row->where = strdup(where);
+		err = row->where ? 0 : -ENOMEM;
+	}
+	report_backtrace__free(backtrace);
+	return err;
+}
+
 static int (*const describe[])(const struct process *proc, const struct notice *notice,
 			       struct report_notice *row) = {
 	[NOTICE_STACK_HIT] = describe_hit,
 };
 
-int report__notice(struct model *model, const struct notice *notice, bool utf8,
-		   struct report_notice *row)
+int report__notice(struct model *model, const struct notice *notice, struct report_notice *row)
 {
 	const struct process *proc = model__find_process(model, notice->pid);
 	int err;
 
-	(void)utf8;
 	*row = (struct report_notice){};
 	if (!proc || notice->kind >= sizeof(describe) / sizeof(describe[0]))
 		return -ENOENT;

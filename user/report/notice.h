@@ -46,12 +46,17 @@ struct report_notice {
 };
 
 /*
- * The row of a notice, at once after the event that it is of. utf8 false: words in ASCII, but for
- * what strangers gave. 0; -ENOENT: the model does not know of it; -ENOMEM.
- * report_notice__release() after 0.
+ * The row of a notice, as far as the model knows. 0; -ENOENT: it does not know of it, or not any
+ * more: right after its event it does; -ENOMEM. report_notice__release() after 0.
  */
-int report__notice(struct model *model, const struct notice *notice, bool utf8,
-		   struct report_notice *row);
+int report__notice(struct model *model, const struct notice *notice, struct report_notice *row);
+
+/*
+ * With the stack of its thread, if that is known. utf8 false: in ASCII, but for what strangers have
+ * given. 0 or -ENOMEM.
+ */
+int report_notice__set_stack(const struct model *model, const struct notice *notice, bool utf8,
+			     struct report_notice *row);
 
 /*
  * A row for nr notices that have no rows of their own; alike: they are like the last that has one.
