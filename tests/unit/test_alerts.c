@@ -380,6 +380,12 @@ static void test_line(void **state)
 		&row, 80, true,
 		"18:26:48.114 redis-server[4242] tid 4250 \"bio\\x1b[31m_free\" stack overflow:\n"
 		"             8,388,608 of 8,388,608 bytes, guard page (fatal)\n");
+	row.where = "in parse_nested_value_of() × 4,112";
+	assert_line(
+		&row, 80, true,
+		"18:26:48.114 redis-server[4242] tid 4250 \"bio\\x1b[31m_free\" stack overflow:\n"
+		"             8,388,608 of 8,388,608 bytes, guard page, in\n"
+		"             parse_nested_value_of() × 4,112 (fatal)\n");
 	unsetenv("TZ");
 	tzset();
 }

@@ -150,6 +150,20 @@ void text__linef(struct text *text, const char *fmt, ...)
 	text__end(text);
 }
 
+/* How often, which stays with what: " × 4,112". */
+static size_t times_bytes(const char *s)
+{
+	static const char *const signs[] = {" × ", " x "};
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+		size_t len = strlen(signs[i]);
+
+		if (!strncmp(s, signs[i], len) && s[len] >= '0' && s[len] <= '9')
+			return len + strcspn(s + len, " ");
+	}
+	return 0;
+}
+
 /* A word, and the word after it if this one is a number: "12.0 MiB", "3 runs". */
 static size_t chunk_bytes(const char *s)
 {
@@ -159,7 +173,7 @@ static size_t chunk_bytes(const char *s)
 	if (*digit >= '0' && *digit <= '9' && strncmp(digit, "0x", 2) && s[len] == ' ' &&
 	    s[len - 1] != ',' && s[len - 1] != ';')
 		len += 1 + strcspn(s + len + 1, " ");
-	return len;
+	return len + times_bytes(s + len);
 }
 
 static void break_line(struct text *text, unsigned int hang)
