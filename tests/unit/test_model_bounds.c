@@ -342,7 +342,8 @@ static void live_busily(struct feed *feed, uint32_t i)
 	struct mt_flt flt = FLT(i, 0);
 	char name[32];
 
-	snprintf(name, sizeof(name), "/srv/%u", i);
+	/* All of one length: the last ones are kept. */
+	snprintf(name, sizeof(name), "/srv/%06u", i);
 	feed__fork(feed, PID, PID, tid, 0, flt);
 	feed__map_file(feed, file, 4 * PAGE, PROT_READ, MAP_PRIVATE, 0, name);
 	feed__mmap(feed, memory, PAGE << i % 4, RW, ANON, flt);

@@ -95,10 +95,10 @@ static void test_keys(void **state)
 
 	(void)state;
 	assert_keys(root, "memtrace host session probes loss folded processes");
-	assert_keys(
-		json_at(root, "processes.0"),
-		"pid ppid comm exe start_s end children_not_traced faults heap stack limits check "
-		"threads");
+	assert_keys(json_at(root, "processes.0"),
+		    "pid ppid comm exe start_s end children_not_traced faults heap stack limits "
+		    "crashes check "
+		    "threads");
 	assert_keys(json_at(root, "processes.0.end"), "exit_code signal t_s");
 	assert_keys(
 		json_at(root, "processes.0.faults"),
@@ -122,7 +122,9 @@ static void test_keys(void **state)
 	assert_keys(json_at(root, "processes.0.stack"),
 		    "limit_bytes peak_bytes peak_exact threads threads_omitted hits hits_omitted");
 	assert_keys(json_at(root, "processes.0.stack.hits.0"),
-		    "t_s tid comm kind address sp size_bytes limit_bytes");
+		    "t_s tid comm kind address sp size_bytes limit_bytes as_limit_bytes in_the_way "
+		    "growth_bytes growth_s handled died stack");
+	assert_keys(json_at(root, "processes.0.crashes"), "fatal handled list omitted");
 	assert_keys(json_at(root, "processes.0.check"),
 		    "kernel_minor kernel_major observed explained unexplained ok");
 	assert_keys(json_at(root, "processes.0.check.explained"),
@@ -255,7 +257,8 @@ static void test_folded(void **state)
 	report->folded.minor = 27000;
 	report->folded.failed_checks = 2;
 	root = render_and_load(report, &all);
-	assert_keys(json_at(root, "folded"), "processes minor major stack_hits failed_checks");
+	assert_keys(json_at(root, "folded"),
+		    "processes minor major stack_hits crashes failed_checks");
 	assert_number(root, "folded.processes", 9000);
 	assert_number(root, "folded.minor", 27000);
 	assert_number(root, "folded.failed_checks", 2);

@@ -103,5 +103,30 @@ const char *fault_pattern__name(enum fault_pattern pattern)
 
 const char *stack_hit_kind__name(enum stack_hit_kind kind)
 {
-	return kind == HIT_MAIN_LIMIT ? "main_limit" : "thread_guard";
+	static const char *const names[NR_HIT_KINDS] = {
+		[HIT_MAIN_LIMIT] = "main_limit", [HIT_THREAD_GUARD] = "thread_guard",
+		[HIT_GUARD_GAP] = "guard_gap",	 [HIT_NO_MEMORY] = "no_memory",
+		[HIT_ALTSTACK] = "altstack",
+	};
+
+	return names[kind];
+}
+
+const char *crash_verdict__name(enum crash_verdict verdict)
+{
+	static const char *const names[NR_VERDICTS] = {
+		[VERDICT_NULL_POINTER] = "null_pointer",
+		[VERDICT_STACK_OVERFLOW] = "stack_overflow",
+		[VERDICT_READ_ONLY] = "read_only",
+		[VERDICT_NOT_READABLE] = "not_readable",
+		[VERDICT_NOT_EXECUTABLE] = "not_executable",
+		[VERDICT_FREED] = "freed",
+		[VERDICT_HOLE] = "hole",
+		[VERDICT_BEYOND_EOF] = "beyond_eof",
+		[VERDICT_PROTECTION_KEY] = "protection_key",
+		[VERDICT_NON_CANONICAL] = "non_canonical",
+		[VERDICT_OTHER] = "other",
+	};
+
+	return names[verdict];
 }

@@ -91,7 +91,31 @@ enum fault_pattern {
 	PATTERN_SCATTERED,
 };
 
-enum stack_hit_kind { HIT_MAIN_LIMIT, HIT_THREAD_GUARD };
+/* What a stack has run into; defined in memtrace(8), STACK-LIMIT HITS. */
+enum stack_hit_kind {
+	HIT_MAIN_LIMIT,
+	HIT_THREAD_GUARD,
+	HIT_GUARD_GAP,
+	HIT_NO_MEMORY,
+	HIT_ALTSTACK,
+	NR_HIT_KINDS,
+};
+
+/* What was wrong with a bad access; defined in memtrace(8), BAD ACCESSES. */
+enum crash_verdict {
+	VERDICT_NULL_POINTER,
+	VERDICT_STACK_OVERFLOW,
+	VERDICT_READ_ONLY,
+	VERDICT_NOT_READABLE,
+	VERDICT_NOT_EXECUTABLE,
+	VERDICT_FREED,
+	VERDICT_HOLE,
+	VERDICT_BEYOND_EOF,
+	VERDICT_PROTECTION_KEY,
+	VERDICT_NON_CANONICAL,
+	VERDICT_OTHER,
+	NR_VERDICTS,
+};
 
 /* The words for these in JSON and tables ("text", "thread_stack", "read", "brk", …). */
 const char *region__name(enum region region);
@@ -101,6 +125,7 @@ const char *mem_call__name(enum mem_call call);
 const char *failure_cause__name(enum failure_cause cause);
 const char *fault_pattern__name(enum fault_pattern pattern); /* "up", … ; PATTERN_NONE: "-" */
 const char *stack_hit_kind__name(enum stack_hit_kind kind);
+const char *crash_verdict__name(enum crash_verdict verdict);
 
 #define BYTES_UNKNOWN UINT64_MAX /* or unlimited, where a limit is meant */
 

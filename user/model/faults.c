@@ -419,6 +419,8 @@ int faults__take(struct process *proc, struct thread *thread, const struct event
 	}
 	if (pending->slice)
 		slice__add_share(pending->slice, place->name, place->region);
+	if (vma && (place->region == REGION_STACK || place->region == REGION_THREAD_STACK))
+		stack__note_growth(thread, vma, fault->addr, pending->begin_ns);
 	place->pages_touched += pending->fresh;
 	place__note_step(place, fault->addr >> PAGE_SHIFT);
 	place->last_was_huge = facts.huge == HUGE_YES;

@@ -10,7 +10,7 @@
 #define MAX_WHOLE_ENDED 256
 /*
  * And beyond so many half of those that ended is kept as a sum: the smaller ones, and those with
- * stack-limit hits or a failed check only where they are more than the half.
+ * a fatal bad access, stack-limit hits or a failed check only where they are more than the half.
  */
 #define MAX_LISTED 16384
 /* So many that ended may wait for the tick; where there will be no lines, so many. */
@@ -28,6 +28,8 @@
 /* How much would be missed without it. */
 static int process__weight(const struct process *proc)
 {
+	if (proc->crashes.fatal)
+		return 3;
 	if (proc->stack.hits_total)
 		return 2;
 	return proc->check.unexplained != 0;
@@ -51,6 +53,7 @@ static void model__fold(struct model *model, struct process *proc)
 	folded->minor += proc->faults.minor;
 	folded->major += proc->faults.major;
 	folded->hits += proc->stack.hits_total;
+	folded->crashes += proc->crashes.fatal;
 	folded->failed_checks += proc->check.unexplained != 0;
 	HASH_FIND(hh, model->by_pid, &proc->pid, sizeof(proc->pid), in_table);
 	if (in_table == proc)

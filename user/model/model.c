@@ -406,6 +406,7 @@ static int take_exit(struct model *model, const struct event *ev)
 	model__note_end(model, proc, ev->time_ns);
 	proc->end_lost = false;
 	proc->exit_code = ev->exit->exit_code;
+	crashes__end(proc, proc->exit_code);
 	/* The kernel's mark is kept with less precision than what was sampled. */
 	if (ev->exit->max_rss_bytes > proc->heap.max_sample_bytes)
 		proc->heap.peak_rss_bytes = ev->exit->max_rss_bytes;
@@ -430,38 +431,18 @@ static bool signal__is_of_fault(const struct mt_signal *signal)
 	return signal->code > 0 && signal->code < 128;
 }
 
-static void model__notice_hit(struct model *model, const struct event *ev)
-{
-	struct notice notice = {
-		.kind = NOTICE_STACK_HIT,
-		.pid = ev->tgid,
-		.tid = ev->tid,
-		.time_ns = ev->time_ns,
-		.ip = ev->signal->ip,
-		.handled = ev->flags & MT_SIGNAL_HANDLED,
-		.awaits_stack = ev->flags & MT_SIGNAL_COPIED,
-	};
-
-	notices__add(&model->notices, &notice);
-}
-
 static int take_signal(struct model *model, const struct event *ev)
 {
 	struct subject subject;
-	uint64_t hits_before;
 	int err = model__subject(model, ev, &subject);
 
 	if (err)
 		return err;
-	hits_before = subject.proc->stack.hits_total;
 	memcpy(subject.thread->comm, ev->signal->comm, sizeof(subject.thread->comm));
 	subject.proc->faults.invalid += signal__is_of_fault(ev->signal);
 	faults__settle(subject.proc, subject.thread, flt__of(&ev->signal->flt), FLT_UNCAUSED,
 		       &model->lost_unexplained);
-	err = stack__take_signal(subject.proc, ev);
-	if (subject.proc->stack.hits_total != hits_before)
-		model__notice_hit(model, ev);
-	return err;
+	return crashes__take(model, subject.proc, subject.thread, ev);
 }
 
 static int take_mapping(struct model *model, const struct event *ev)

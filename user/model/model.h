@@ -36,6 +36,7 @@ struct model_folded {
 	uint64_t minor;
 	uint64_t major;
 	uint64_t hits;
+	uint64_t crashes; /* fatal bad accesses */
 	uint64_t failed_checks;
 };
 

@@ -46,6 +46,7 @@ void process__retire(struct process *proc)
 	mirror__clear(&proc->mirror);
 	proc->mirror.anon_bytes = anon_bytes; /* what it had at its end is reported */
 	mirror__clear(&proc->previous);
+	unmapped__release(proc);
 	usage__step(proc->usage, HASH_COUNT(proc->threads));
 	HASH_ITER (hh, proc->threads, thread, next)
 		thread->pending.open = false;
@@ -77,6 +78,8 @@ void process__free(struct process *proc)
 	latency__release(&proc->faults.latency, proc->usage);
 	usage__free_array(proc->usage, &proc->stack.hits);
 	usage__free_array(proc->usage, &proc->stack.kept_marks);
+	crashes__release(proc);
+	unmapped__release(proc);
 	free(proc->exe);
 	usage__sub(proc->usage, PROCESS_BYTES);
 	free(proc);

@@ -11,10 +11,12 @@
 #include "base/vocab.h"
 #include "event/event.h"
 #include "model/cause.h"
+#include "model/crash.h"
 #include "model/latency.h"
 #include "model/limit.h"
 #include "model/mirror.h"
 #include "model/pages.h"
+#include "model/unmapped.h"
 #include "model/usage.h"
 
 struct names;
@@ -119,6 +121,7 @@ struct thread {
 	uint64_t run_last_page; /* the run of consecutive pages that it is in */
 	uint64_t run_length;
 	struct stack_mark stack;
+	struct stack_growth growth;
 	UT_hash_handle hh;
 	struct thread *prev, *next; /* of those that have exited */
 };
@@ -194,18 +197,6 @@ struct heap {
 	} calls[NR_CALLS];
 };
 
-struct stack_hit {
-	uint64_t time_ns;
-	uint32_t tid;
-	enum stack_hit_kind kind;
-	uint64_t addr;
-	uint64_t sp;
-	uint64_t size_bytes;
-	uint64_t limit_bytes;
-	char comm[MT_COMM_BYTES];
-};
-#define MAX_STACK_HITS 1000
-
 struct kept_mark {
 	uint32_t tid;
 	char comm[MT_COMM_BYTES];
@@ -232,6 +223,7 @@ struct stack {
 		size_t nr, cap;
 	} kept_marks;
 };
+#define MAX_STACK_HITS 1000
 
 /* The closing check: sums over the threads. */
 struct check {
@@ -284,6 +276,8 @@ struct process {
 	struct heap heap;
 	struct stack stack;
 	struct limits limits;
+	struct crashes crashes;
+	struct unmapped unmapped; /* lately */
 	struct check check;
 	struct timeline timeline;
 	struct interval interval;
@@ -383,7 +377,14 @@ void space__note_sp(struct process *proc, uint64_t sp);
 bool stack__grow(struct process *proc, uint64_t addr);
 /* The fault at addr came to nothing: the stack has not grown for it. */
 void stack__take_back_growth(struct process *proc, uint64_t addr);
-int stack__take_signal(struct process *proc, const struct event *ev);
+/* A fault of the thread in a mapping that is a stack. */
+void stack__note_growth(struct thread *thread, const struct vma *stack, uint64_t addr,
+			uint64_t time_ns);
+/* Is a bad access a stack that has run into something? Then *hit says what. 0 or -ENOMEM. */
+int stack__take_signal(struct process *proc, const struct thread *thread, const struct event *ev,
+		       bool *is_hit, struct stack_hit *hit);
+/* That of a thread at a time, as far as it is kept; NULL: there is none. */
+struct stack_hit *stack__find_hit(struct process *proc, uint32_t tid, uint64_t time_ns);
 uint64_t stack__bytes(const struct process *proc);
 
 /* timeline.c */

@@ -75,10 +75,11 @@ static int space__mmap(struct process *proc, const struct event *ev, struct name
 static int space__munmap(struct process *proc, const struct event *ev, struct names *names)
 {
 	uint64_t end = ev->call.addr + ev->call.size_bytes;
+	int err = unmapped__note(proc, ev, ev->call.addr, end);
 
 	(void)names;
 	pages__clear_range(&proc->faults.pages, ev->call.addr, page__up(end));
-	return mirror__unmap(&proc->mirror, ev->call.addr, end);
+	return mirror__unmap(&proc->mirror, ev->call.addr, end) ?: err;
 }
 
 static int space__brk(struct process *proc, const struct event *ev, struct names *names)
@@ -92,6 +93,7 @@ static int space__brk(struct process *proc, const struct event *ev, struct names
 		.prot = PROT_READ | PROT_WRITE,
 		.region = REGION_HEAP,
 	};
+	int err;
 
 	(void)names;
 	heap->brk = now;
@@ -103,8 +105,9 @@ static int space__brk(struct process *proc, const struct event *ev, struct names
 		return mirror__map(&proc->mirror, &vma);
 	if (now == before)
 		return 0;
+	err = unmapped__note(proc, ev, page__up(now), before);
 	pages__clear_range(&proc->faults.pages, page__up(now), page__up(before));
-	return mirror__unmap(&proc->mirror, page__up(now), before);
+	return mirror__unmap(&proc->mirror, page__up(now), before) ?: err;
 }
 
 static int space__mremap(struct process *proc, const struct event *ev, struct names *names)
@@ -112,8 +115,13 @@ static int space__mremap(struct process *proc, const struct event *ev, struct na
 	const struct event_call *call = &ev->call;
 	uint64_t old_size = page__up(call->size_bytes), new_size = page__up(call->new_size_bytes);
 	bool keep_old = !call->size_bytes || call->flags & MREMAP_DONTUNMAP;
+	int err = 0;
 
 	(void)names;
+	if (call->ret != call->addr && !keep_old)
+		err = unmapped__note(proc, ev, call->addr, call->addr + old_size);
+	else if (call->ret == call->addr && new_size < old_size)
+		err = unmapped__note(proc, ev, call->addr + new_size, call->addr + old_size);
 	if (call->ret != call->addr) {
 		pages__clear_range(&proc->faults.pages, call->addr, call->addr + old_size);
 		pages__clear_range(&proc->faults.pages, call->ret, call->ret + new_size);
@@ -121,7 +129,8 @@ static int space__mremap(struct process *proc, const struct event *ev, struct na
 		pages__clear_range(&proc->faults.pages, call->addr + new_size,
 				   call->addr + old_size);
 	}
-	return mirror__remap(&proc->mirror, call->addr, old_size, call->ret, new_size, keep_old);
+	return mirror__remap(&proc->mirror, call->addr, old_size, call->ret, new_size, keep_old)
+		       ?: err;
 }
 
 static int space__madvise(struct process *proc, const struct event *ev, struct names *names)
@@ -285,6 +294,7 @@ int space__exec(struct process *proc, const struct mt_exec *exec)
 
 	mirror__clear(&proc->mirror);
 	mirror__clear(&proc->previous);
+	unmapped__release(proc);
 	pages__clear_range(&proc->faults.pages, 0, UINT64_MAX);
 	proc->nr_execs++;
 	proc->memory_locked = false;

@@ -17,6 +17,10 @@
 #define FRAME_MAX_BYTES (64ULL << 10)
 /* x86-64 leaf functions use this much below the stack pointer (System V ABI, 3.2.2). */
 #define RED_ZONE_BYTES 128
+/* stack_guard_gap, unless the kernel was booted with another one. */
+#define GUARD_GAP_BYTES (256ULL << PAGE_SHIFT)
+/* Runtimes keep zones of their own above a thread's guard: so many adjoin each other at most. */
+#define MAX_GUARDS 16
 /* vm_flags: readable, writable or executable. */
 #define VMA_ACCESS 0x7
 
@@ -88,84 +92,296 @@ static bool probes_guard(const struct mt_signal *sig, const struct vma *stack)
 	       sig->addr + PROBE_MAX_BYTES >= sig->sp;
 }
 
-/*
- * The main stack: no mapping at the address, the growing stack is the next one above, the code
- * works on that stack (sp at or above the access, or in a frame that begins below it), and to reach
- * the address the stack would have to be larger than its limit.
- */
-static bool hit__main_limit(struct process *proc, const struct mt_signal *sig,
-			    struct stack_hit *hit)
+/* The code works on a stack that begins at or above the access: sp is above, or not far below. */
+static bool works_near(const struct mt_signal *sig)
 {
+	return sig->addr + FRAME_MAX_BYTES + RED_ZONE_BYTES >= sig->sp;
+}
+
+static bool vma__is_inaccessible(const struct vma *vma)
+{
+	return !vma->prot || vma->guard;
+}
+
+/*
+ * What the kernel does not grow the stack towards (expand_downwards): a mapping that can be
+ * accessed, by stack_guard_gap or nearer.
+ */
+static bool is_in_the_way(const struct mt_signal *sig, struct vma *stack)
+{
+	const struct vma *below = mirror__before(stack);
+
+	return below && !vma__is_inaccessible(below) && below->end <= sig->addr &&
+	       (sig->addr & ~PAGE_MASK) - below->end < GUARD_GAP_BYTES;
+}
+
+/* RLIMIT_AS has no room for the pages that the stack would have grown by (may_expand_vm). */
+static bool is_beyond_as(const struct mt_signal_more *more, uint64_t growth_bytes)
+{
+	return more->as_limit_bytes != ~0ULL &&
+	       more->use.total_pages + (growth_bytes >> PAGE_SHIFT) > more->as_limit_bytes >>
+		       PAGE_SHIFT;
+}
+
+/*
+ * The main stack: no mapping at the address, the growing stack is the next one above, and the code
+ * works on it. The kernel would have grown it, and did not: to reach the address it would have to
+ * be larger than its limit, or something is in the way, or there was no memory for it.
+ */
+static bool hit__main(struct process *proc, const struct event *ev, struct stack_hit *hit)
+{
+	const struct mt_signal *sig = ev->signal;
+	const struct mt_signal_more *more = ev->signal_more;
 	const struct vma *at_sp = mirror__find(&proc->mirror, sig->sp);
-	const struct vma *above = mirror__find_above(&proc->mirror, sig->addr);
-	uint64_t wanted;
+	struct vma *above = mirror__find_above(&proc->mirror, sig->addr);
 
 	if (at_sp && at_sp->region != REGION_STACK)
 		return false;
 	if (sig->code != SEGV_MAPERR || !above__is_stack(above, sig->addr))
 		return false;
-	if (sig->addr + FRAME_MAX_BYTES + RED_ZONE_BYTES < sig->sp || sig->sp >= above->end)
+	if (!works_near(sig) || sig->sp >= above->end)
 		return false;
-	wanted = above->end - (sig->addr & ~PAGE_MASK);
-	if (wanted <= sig->stack_limit_bytes)
-		return false;
-	hit->kind = HIT_MAIN_LIMIT;
 	hit->size_bytes = sig->stack_vm_bytes;
 	hit->limit_bytes = sig->stack_limit_bytes;
+	if (above->end - (sig->addr & ~PAGE_MASK) > sig->stack_limit_bytes) {
+		hit->kind = HIT_MAIN_LIMIT;
+	} else if (is_in_the_way(sig, above)) {
+		hit->kind = HIT_GUARD_GAP;
+	} else {
+		/* Who has no more than the address cannot tell it from other ones. */
+		if (!more || !(ev->flags & MT_SIGNAL_VMA_KNOWN) || sig->vma_end)
+			return false;
+		hit->kind = HIT_NO_MEMORY;
+		if (is_beyond_as(more, above->start - (sig->addr & ~PAGE_MASK)))
+			hit->as_limit_bytes = more->as_limit_bytes;
+	}
 	return true;
 }
 
-/* A thread's stack: a mapping without permissions, near sp, directly below a writable one. */
-static bool hit__thread_guard(struct process *proc, const struct mt_signal *sig,
-			      struct stack_hit *hit)
+/* What lies above an address, beyond guards that adjoin each other: a thread's stack? */
+static const struct vma *stack__above_guards(struct process *proc, const struct vma *guard)
 {
-	const struct vma *guard = mirror__find(&proc->mirror, sig->addr), *stack;
+	const struct vma *above = guard;
 
-	if (!guard || (guard->prot && !guard->guard))
-		return false;
+	for (unsigned int i = 0; above && vma__is_inaccessible(above); i++) {
+		guard = above;
+		above = i < MAX_GUARDS ? mirror__find_above(&proc->mirror, guard->end) : NULL;
+		if (above && above->start != guard->end)
+			return NULL;
+	}
+	if (!above || !(above->prot & PROT_WRITE) || above->shared)
+		return NULL;
+	return above->region == REGION_THREAD_STACK || above->region == REGION_ANON ? above : NULL;
+}
+
+/* A mapping without permissions, near sp, directly below a writable one. */
+static const struct vma *hit__guard(struct process *proc, const struct event *ev,
+				    const struct vma *guard)
+{
+	const struct mt_signal *sig = ev->signal;
+	const struct vma *stack;
+
+	if (!vma__is_inaccessible(guard))
+		return NULL;
 	/* The kernel's own word, where there is one, goes before the mirror's. */
-	if (sig->hdr.flags & MT_SIGNAL_VMA_KNOWN && sig->vma_flags & VMA_ACCESS && !guard->guard)
-		return false;
-	stack = mirror__find_above(&proc->mirror, guard->end);
-	if (!stack || stack->start != guard->end || !(stack->prot & PROT_WRITE) || stack->shared)
-		return false;
-	if (!near_sp(sig->addr, sig->sp) && !probes_guard(sig, stack))
-		return false;
-	if (stack->region != REGION_THREAD_STACK && stack->region != REGION_ANON)
+	if (ev->flags & MT_SIGNAL_VMA_KNOWN && sig->vma_flags & VMA_ACCESS && !guard->guard)
+		return NULL;
+	stack = stack__above_guards(proc, guard);
+	return stack && (near_sp(sig->addr, sig->sp) || probes_guard(sig, stack)) ? stack : NULL;
+}
+
+/*
+ * A large frame has jumped over the guard: nothing is mapped there, sp is in the stack above, or is
+ * there, too, no farther away than the stack is large.
+ */
+static const struct vma *hit__beyond_guard(struct process *proc, const struct mt_signal *sig)
+{
+	const struct vma *above = mirror__find_above(&proc->mirror, sig->addr);
+	const struct vma *stack = above ? stack__above_guards(proc, above) : NULL;
+
+	if (sig->code != SEGV_MAPERR || !stack || stack->region != REGION_THREAD_STACK ||
+	    stack->start - sig->addr > stack->end - stack->start)
+		return NULL;
+	if (near_sp(sig->addr, sig->sp) && sig->sp < stack->start)
+		return stack;
+	return probes_guard(sig, stack) ? stack : NULL;
+}
+
+/*
+ * A guard by MADV_GUARD_INSTALL of before memtrace looked: the mapping would allow the access, and
+ * there was none to be had.
+ */
+static bool hit__hidden_guard(struct process *proc, const struct event *ev, const struct vma *stack)
+{
+	const struct mt_signal *sig = ev->signal;
+
+	return sig->code == SEGV_MAPERR && ev->flags & MT_SIGNAL_VMA_KNOWN &&
+	       sig->vma_flags & VMA_ACCESS && !stack->shared && !stack->name &&
+	       stack->region == REGION_THREAD_STACK && sig->addr < sig->sp &&
+	       probes_guard(sig, stack) && mirror__find(&proc->mirror, sig->sp) == stack;
+}
+
+/* A thread's stack and its guard. */
+static bool hit__thread_guard(struct process *proc, const struct event *ev, struct stack_hit *hit)
+{
+	const struct mt_signal *sig = ev->signal;
+	const struct vma *at = mirror__find(&proc->mirror, sig->addr), *stack;
+	uint64_t start;
+
+	if (at && hit__hidden_guard(proc, ev, at)) {
+		stack = at;
+		start = (sig->addr & ~PAGE_MASK) + PAGE_MASK + 1;
+	} else {
+		stack = at ? hit__guard(proc, ev, at) : hit__beyond_guard(proc, sig);
+		start = stack ? stack->start : 0;
+	}
+	if (!stack || start >= stack->end)
 		return false;
 	hit->kind = HIT_THREAD_GUARD;
-	hit->size_bytes = stack->end - stack->start;
+	hit->size_bytes = stack->end - start;
 	hit->limit_bytes = hit->size_bytes;
 	return true;
 }
 
-int stack__take_signal(struct process *proc, const struct event *ev)
+/* The stack for signal handlers: sp is in it, or has just left it, and the access lies below. */
+static bool hit__altstack(struct process *proc, const struct event *ev, struct stack_hit *hit)
 {
+	const struct mt_signal_more *more = ev->signal_more;
 	const struct mt_signal *sig = ev->signal;
+	const struct vma *at_sp;
+	uint64_t start;
+
+	if (!more || !more->altstack_bytes)
+		return false;
+	start = more->altstack_start;
+	if (sig->addr >= start || !works_near(sig) || !near_sp(sig->addr, start))
+		return false;
+	if (sig->sp < start) {
+		at_sp = mirror__find(&proc->mirror, sig->sp);
+		if (!near_sp(sig->sp, start) || (at_sp && !vma__is_inaccessible(at_sp)))
+			return false;
+	} else if (sig->sp - start >= more->altstack_bytes) {
+		return false;
+	}
+	hit->kind = HIT_ALTSTACK;
+	hit->size_bytes = more->altstack_bytes;
+	hit->limit_bytes = more->altstack_bytes;
+	return true;
+}
+
+/* A pause that is longer than this ends a burst. */
+#define BURST_PAUSE_NS (100 * 1000000ULL)
+
+static uint32_t at_most(uint64_t n)
+{
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+/* Has it gone on without a pause until now? */
+static bool growth__goes_on(const struct stack_growth *growth, uint64_t now_ns)
+{
+	return now_ns >= growth->begin_ns &&
+	       now_ns - growth->begin_ns <= growth->last_us * 1000ULL + BURST_PAUSE_NS;
+}
+
+void stack__note_growth(struct thread *thread, const struct vma *stack, uint64_t addr,
+			uint64_t time_ns)
+{
+	struct stack_growth *growth = &thread->growth;
+	bool known = growth->begin_ns && growth->low >= stack->start && growth->low < stack->end;
+	uint64_t page = addr & ~PAGE_MASK;
+
+	if (known && page >= growth->low)
+		return;
+	if (!known || !growth__goes_on(growth, time_ns)) {
+		growth->begin_ns = time_ns;
+		growth->burst_pages = 0;
+	}
+	growth->last_us = at_most((time_ns - growth->begin_ns) / 1000);
+	growth->burst_pages =
+		at_most(growth->burst_pages + (known ? (growth->low - page) >> PAGE_SHIFT : 1));
+	growth->low = page;
+}
+
+static void hit__set_growth(const struct thread *thread, struct stack_hit *hit)
+{
+	const struct stack_growth *growth = &thread->growth;
+	uint64_t page = hit->addr & ~PAGE_MASK, bytes = (uint64_t)growth->burst_pages << PAGE_SHIFT;
+
+	if (hit->kind == HIT_ALTSTACK || !growth->begin_ns ||
+	    !growth__goes_on(growth, hit->time_ns))
+		return;
+	/* Of another stack it says nothing. */
+	if (growth->low < page || growth->low - page > hit->size_bytes + PROBE_MAX_BYTES)
+		return;
+	/* The access itself has been noted where the kernel might have let the stack grow. */
+	if (growth->low == page)
+		bytes -= PAGE_MASK + 1;
+	hit->growth_bytes = bytes;
+	if (bytes)
+		hit->growth_ns = hit->time_ns - growth->begin_ns;
+}
+
+struct stack_hit *stack__find_hit(struct process *proc, uint32_t tid, uint64_t time_ns)
+{
 	struct stack *stack = &proc->stack;
-	struct stack_hit hit = {
-		.time_ns = ev->time_ns,
-		.tid = ev->tid,
-		.addr = sig->addr,
-		.sp = sig->sp,
-	};
+
+	for (size_t i = stack->hits.nr; i--;) {
+		struct stack_hit *hit = &stack->hits.items[i];
+
+		if (hit->time_ns < time_ns)
+			break;
+		if (hit->time_ns == time_ns && hit->tid == tid)
+			return hit;
+	}
+	return stack->last_hit.time_ns == time_ns && stack->last_hit.tid == tid ? &stack->last_hit
+										: NULL;
+}
+
+static int stack__note_hit(struct process *proc, const struct stack_hit *hit)
+{
+	struct stack *stack = &proc->stack;
 	struct stack_hit *slot;
 
-	stack__take_back_growth(proc, sig->addr);
-	stack->limit_known = true;
-	stack->limit_bytes = sig->stack_limit_bytes;
-	if (sig->signo != SIGSEGV ||
-	    (!hit__main_limit(proc, sig, &hit) && !hit__thread_guard(proc, sig, &hit)))
-		return 0;
-	if (hit.kind == HIT_MAIN_LIMIT)
-		stack__note_peak(stack, hit.size_bytes);
-	memcpy(hit.comm, sig->comm, sizeof(hit.comm));
-	stack->last_hit = hit;
+	if (hit->kind == HIT_MAIN_LIMIT)
+		stack__note_peak(stack, hit->size_bytes);
+	stack->last_hit = *hit;
 	if (stack->hits_total++ >= MAX_STACK_HITS || proc->forgets)
 		return 0;
 	slot = usage__push(proc->usage, &stack->hits);
 	if (!slot)
 		return -ENOMEM;
-	*slot = hit;
+	*slot = *hit;
 	return 0;
+}
+
+int stack__take_signal(struct process *proc, const struct thread *thread, const struct event *ev,
+		       bool *is_hit, struct stack_hit *ret)
+{
+	const struct mt_signal *sig = ev->signal;
+	struct stack_hit hit = {
+		.time_ns = ev->time_ns,
+		.tid = ev->tid,
+		.addr = sig->addr,
+		.sp = sig->sp,
+		.as_limit_bytes = BYTES_UNKNOWN,
+		.handled_known = ev->signal_more,
+		.handled = ev->flags & MT_SIGNAL_HANDLED,
+		.died = ev->signal_more && !(ev->flags & MT_SIGNAL_HANDLED),
+	};
+
+	*is_hit = false;
+	stack__take_back_growth(proc, sig->addr);
+	proc->stack.limit_known = true;
+	proc->stack.limit_bytes = sig->stack_limit_bytes;
+	if (sig->signo != SIGSEGV || sig->code <= 0 || sig->code >= SI_KERNEL)
+		return 0;
+	if (!hit__altstack(proc, ev, &hit) && !hit__main(proc, ev, &hit) &&
+	    !hit__thread_guard(proc, ev, &hit))
+		return 0;
+	memcpy(hit.comm, sig->comm, sizeof(hit.comm));
+	hit__set_growth(thread, &hit);
+	*is_hit = true;
+	*ret = hit;
+	return stack__note_hit(proc, &hit);
 }

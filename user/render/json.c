@@ -188,6 +188,7 @@ static json_t *folded(struct json *json, const struct report *report)
 	json__set(json, o, "minor", json__count(report->folded.minor));
 	json__set(json, o, "major", json__count(report->folded.major));
 	json__set(json, o, "stack_hits", json__count(report->folded.hits));
+	json__set(json, o, "crashes", json__count(report->folded.crashes));
 	json__set(json, o, "failed_checks", json__count(report->folded.failed_checks));
 	return o;
 }

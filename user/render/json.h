@@ -55,6 +55,9 @@ json_t *json_stack_marks(struct json *json, const struct report_process *process
 /* json_limits.c */
 json_t *json_limits(struct json *json, const struct report_process *process);
 json_t *json__errno(int err); /* its name, or its number where it has none */
+/* json_crash.c: what its stacks ran into, and its bad accesses. */
+json_t *json_crash__hits(struct json *json, const struct report_process *process);
+json_t *json_crash__all(struct json *json, const struct report_process *process);
 
 /* A process of the report. Of a table with a row for each thread one row is in memory at a time. */
 void json_process__write(struct json *json, FILE *out, const struct report_process *process);

@@ -266,22 +266,8 @@ static json_t *heap(struct json *json, const struct report_process *process)
 
 static json_t *stack(struct json *json, const struct report_process *process)
 {
-	json_t *o = json_object(), *hits = json_array(), *hit;
-	const struct report_hit *from;
+	json_t *o = json_object();
 
-	for (size_t i = 0; i < process->stack.nr_hits; i++) {
-		from = &process->stack.hits[i];
-		hit = json_object();
-		json__set(json, hit, "t_s", json__seconds(from->t_s));
-		json__set(json, hit, "tid", json__count(from->tid));
-		json__set(json, hit, "comm", json__string(from->comm));
-		json__set(json, hit, "kind", json_string(stack_hit_kind__name(from->kind)));
-		json__set(json, hit, "address", json__address(from->address));
-		json__set(json, hit, "sp", json__address(from->sp));
-		json__set(json, hit, "size_bytes", json__bytes(from->size_bytes));
-		json__set(json, hit, "limit_bytes", json__bytes(from->limit_bytes));
-		json__append(json, hits, hit);
-	}
 	json__set(json, o, "limit_bytes",
 		  process->stack.limit_known ? json__bytes(process->stack.limit_bytes)
 					     : json_null());
@@ -290,7 +276,7 @@ static json_t *stack(struct json *json, const struct report_process *process)
 	json__set(json, o, "threads", json_stack_marks(json, process));
 	json__set(json, o, "threads_omitted",
 		  json__count(process->stack.nr_threads - rows(json, process->stack.nr_threads)));
-	json__set(json, o, "hits", hits);
+	json__set(json, o, "hits", json_crash__hits(json, process));
 	json__set(json, o, "hits_omitted",
 		  json__count(process->stack.hits_total > process->stack.nr_hits
 				      ? process->stack.hits_total - process->stack.nr_hits
@@ -375,6 +361,7 @@ static json_t *memory(struct json *json, const struct report_process *process)
 	json__set(json, o, "heap", heap(json, process));
 	json__set(json, o, "stack", stack(json, process));
 	json__set(json, o, "limits", json_limits(json, process));
+	json__set(json, o, "crashes", json_crash__all(json, process));
 	json__set(json, o, "check", check(json, &process->check));
 	return o;
 }

@@ -33,6 +33,9 @@ void section__stack(struct text *text, const struct report_process *process);
 void section__stack_marks(struct text *text, const struct report_process *process);
 /* text_limits.c */
 void section__limits(struct text *text, const struct report_process *process);
+/* text_crash.c: what the stacks have run into, as lines of their section; the bad accesses. */
+void section__stack_hits(struct text *text, const struct report_process *process);
+void section__crashes(struct text *text, const struct report_process *process);
 void section__check(struct text *text, const struct report *report,
 		    const struct report_process *process);
 void section__threads(struct text *text, const struct report_process *process);

@@ -50,6 +50,7 @@ void section__process(struct text *text, const struct report *report,
 	snprintf(what, sizeof(what), "(pid %u)", process->pid);
 	text__title(text, process->comm, what);
 	life(text, process);
+	section__crashes(text, process);
 	section__faults(text, report, process);
 	section__heap(text, report, process);
 	section__stack(text, process);
@@ -57,46 +58,6 @@ void section__process(struct text *text, const struct report *report,
 	if (text->opt->verbose)
 		section__threads(text, process);
 	section__check(text, report, process);
-}
-
-static void main_limit(struct text *text, const struct report_hit *hit)
-{
-	struct unit_text size = units__bytes(hit->size_bytes);
-	struct unit_text limit = units__bytes(hit->limit_bytes);
-
-	if (hit->limit_bytes == BYTES_UNKNOWN)
-		text__wrapf(text, 16, "main_limit: the main stack could not grow beyond %s,",
-			    size.s);
-	/* The page that was asked for lies past the limit, the ones that there are do not. */
-	else if (hit->size_bytes < hit->limit_bytes && strcmp(size.s, limit.s))
-		text__wrapf(text, 16,
-			    "main_limit: the main stack could not grow beyond %s: the limit is %s,",
-			    size.s, limit.s);
-	else
-		text__wrapf(text, 16, "main_limit: the main stack reached its limit, %s of %s,",
-			    size.s, limit.s);
-}
-
-static void stack_hit(struct text *text, const struct report_hit *hit)
-{
-	char *comm = text__safe(text, hit->comm);
-
-	if (!comm)
-		return;
-	text__pad(text, 2);
-	text__style(text, STYLE_BAD);
-	text__addf(text, "%10.6f s  ", hit->t_s);
-	text__wrapf(text, 16, "tid %u %s: ", hit->tid, comm);
-	free(comm);
-	if (hit->kind == HIT_THREAD_GUARD)
-		text__wrapf(text, 16, "thread_guard: ran into the guard page of its %s stack,",
-			    units__bytes(hit->size_bytes).s);
-	else
-		main_limit(text, hit);
-	text__wrapf(text, 16, " at %s, sp %s", units__address(hit->address).s,
-		    units__address(hit->sp).s);
-	text__style(text, STYLE_NONE);
-	text__end(text);
 }
 
 static void stack_use(struct text *text, const struct report_process *process)
@@ -119,22 +80,11 @@ static void stack_use(struct text *text, const struct report_process *process)
 
 void section__stack(struct text *text, const struct report_process *process)
 {
-	uint64_t hits = process->stack.hits_total;
-	size_t rows = text__rows(text, process->stack.nr_hits);
-
 	text__end(text);
 	text__heading(text, "Stack");
 	stack_use(text, process);
 	section__stack_marks(text, process);
-	if (!hits) {
-		text__linef(text, "  no stack-limit hits");
-		return;
-	}
-	text__linef(text, "  %s stack-limit hit%s:", units__count(hits).s, text__plural(hits));
-	for (size_t i = 0; i < rows; i++)
-		stack_hit(text, &process->stack.hits[i]);
-	if (rows < hits)
-		text__linef(text, "  and %s more", units__count(hits - rows).s);
+	section__stack_hits(text, process);
 }
 
 static void check_row(struct table *table, const char *sign, uint64_t n, const char *words)

@@ -92,17 +92,23 @@ static void header_seen(struct text *text, const struct report *report)
 {
 	uint64_t minor = report->folded.minor, major = report->folded.major;
 	uint64_t nr = report->nr_processes + report->folded.processes, hits = report->folded.hits;
+	uint64_t crashes = report->folded.crashes;
+	char died[64] = "";
 
 	for (size_t i = 0; i < report->nr_processes; i++) {
 		minor += report->processes[i].faults.minor;
 		major += report->processes[i].faults.major;
 		hits += report->processes[i].stack.hits_total;
+		crashes += report->processes[i].crashes.fatal;
 	}
+	if (crashes)
+		snprintf(died, sizeof(died), ", %s crash%s", units__count(crashes).s,
+			 crashes == 1 ? "" : "es");
 	header_linef(text, "seen",
-		     "%s process%s, %s minor fault%s, %s major fault%s, %s stack-limit hit%s",
+		     "%s process%s, %s minor fault%s, %s major fault%s, %s stack-limit hit%s%s",
 		     units__count(nr).s, nr == 1 ? "" : "es", units__count(minor).s,
 		     text__plural(minor), units__count(major).s, text__plural(major),
-		     units__count(hits).s, text__plural(hits));
+		     units__count(hits).s, text__plural(hits), died);
 }
 
 void section__loss(struct text *text, const struct report *report, unsigned int indent)
@@ -263,10 +269,12 @@ static bool check_failed(const struct report_process *process)
 	return process->check.known && !process->check.ok;
 }
 
-enum rank { RANK_HITS, RANK_FAILED_CHECK, RANK_OTHER, NR_RANKS };
+enum rank { RANK_CRASHES, RANK_HITS, RANK_FAILED_CHECK, RANK_OTHER, NR_RANKS };
 
 static enum rank rank(const struct report_process *process)
 {
+	if (process->crashes.fatal || process->crashes.ended_soon)
+		return RANK_CRASHES;
 	if (process->stack.hits_total)
 		return RANK_HITS;
 	return check_failed(process) ? RANK_FAILED_CHECK : RANK_OTHER;
@@ -288,7 +296,7 @@ static const struct report_process **processes_by_rank(const struct report *repo
 	return shown;
 }
 
-static void summary_row(struct table *table, const struct report_process *process)
+static void summary_row(struct table *table, const struct report_process *process, bool any_crash)
 {
 	table__addf(table, "%u", process->pid);
 	table__add_name(table, process->comm);
@@ -302,6 +310,11 @@ static void summary_row(struct table *table, const struct report_process *proces
 	table__add(table, units__count_short(process->stack.hits_total).s);
 	if (process->stack.hits_total)
 		table__style(table, STYLE_BAD);
+	if (any_crash) {
+		table__add(table, units__count_short(process->crashes.fatal).s);
+		if (process->crashes.fatal)
+			table__style(table, STYLE_BAD);
+	}
 	table__add(table, check_word(&process->check));
 	if (process->check.known)
 		table__style(table, process->check.ok ? STYLE_GOOD : STYLE_BAD);
@@ -314,11 +327,13 @@ static void summary_rest(struct text *text, const struct report *report,
 	uint64_t faults = report->folded.minor + report->folded.major;
 	uint64_t hits = report->folded.hits, failed = report->folded.failed_checks;
 	uint64_t nr = report->nr_processes + report->folded.processes - shown;
+	uint64_t crashes = report->folded.crashes;
 
 	for (size_t i = shown; i < report->nr_processes; i++) {
 		faults += processes[i]->faults.total;
 		hits += processes[i]->stack.hits_total;
 		failed += check_failed(processes[i]);
+		crashes += processes[i]->crashes.fatal;
 	}
 	text__pad(text, 2);
 	text__wrapf(text, 4,
@@ -327,30 +342,46 @@ static void summary_rest(struct text *text, const struct report *report,
 		    units__count(nr).s, nr == 1 ? "" : "es", units__count(faults).s,
 		    text__plural(faults), units__count(hits).s, text__plural(hits),
 		    units__count(failed).s, text__plural(failed));
+	if (crashes)
+		text__wrapf(text, 4, ", %s crash%s", units__count(crashes).s,
+			    crashes == 1 ? "" : "es");
 	text__end(text);
 }
+
+static const char *const headings[NR_RANKS] = {
+	[RANK_CRASHES] = "Processes: crashes, then stack-limit hits, failed checks, most faults",
+	[RANK_HITS] = "Processes: stack-limit hits, then failed checks, then most faults",
+	[RANK_FAILED_CHECK] = "Processes: stack-limit hits, then failed checks, then most faults",
+	[RANK_OTHER] = "Processes, most faults first",
+};
+
+#define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
+/* What the table has in any case; crashes are rare, and have a column where there are any. */
+#define SUMMARY                                                                                    \
+	{"pid", COLUMN_RIGHT, 0, 0}, {"comm", COLUMN_LEFT, 8, 0}, {"minor", COLUMN_RIGHT, 0, 0},   \
+		{"major", COLUMN_RIGHT, 0, 0}, {"heap", COLUMN_RIGHT, 0, 0},                       \
+		{"growth", COLUMN_RIGHT, 0, 0}, {"RSS", COLUMN_RIGHT, 0, 0},                       \
+		{"stack", COLUMN_RIGHT, 0, 0},                                                     \
+	{                                                                                          \
+		"hits", COLUMN_RIGHT, 0, 0                                                         \
+	}
 
 static void summary(struct text *text, const struct report *report,
 		    const struct report_process *const *processes)
 {
-	static const struct column columns[] = {
-		{"pid", COLUMN_RIGHT, 0, 0},   {"comm", COLUMN_LEFT, 8, 0},
-		{"minor", COLUMN_RIGHT, 0, 0}, {"major", COLUMN_RIGHT, 0, 0},
-		{"heap", COLUMN_RIGHT, 0, 0},  {"growth", COLUMN_RIGHT, 0, 0},
-		{"RSS", COLUMN_RIGHT, 0, 0},   {"stack", COLUMN_RIGHT, 0, 0},
-		{"hits", COLUMN_RIGHT, 0, 0},  {"check", COLUMN_LEFT, 0, 0},
-	};
+	static const struct column without[] = {SUMMARY, {"check", COLUMN_LEFT, 0, 0}};
+	static const struct column with[] = {
+		SUMMARY, {"crash", COLUMN_RIGHT, 0, 0}, {"check", COLUMN_LEFT, 0, 0}};
+	bool crashes = rank(processes[0]) == RANK_CRASHES;
 	size_t rows = text__rows(text, report->nr_processes);
 	struct table table;
 
 	text__end(text);
-	text__heading(text, rank(processes[0]) == RANK_OTHER
-				    ? "Processes, most faults first"
-				    : "Processes: stack-limit hits, then failed checks, then most "
-				      "faults");
-	table__open(&table, text, 2, columns, sizeof(columns) / sizeof(columns[0]));
+	text__heading(text, headings[rank(processes[0])]);
+	table__open(&table, text, 2, crashes ? with : without,
+		    crashes ? LENGTH(with) : LENGTH(without));
 	for (size_t i = 0; i < rows; i++)
-		summary_row(&table, processes[i]);
+		summary_row(&table, processes[i], crashes);
 	table__close(&table);
 	if (rows < report->nr_processes)
 		summary_rest(text, report, processes, rows);

@@ -161,6 +161,7 @@ static int build_processes(struct model *model, struct report *report)
 	report->folded.minor = model->folded.minor;
 	report->folded.major = model->folded.major;
 	report->folded.hits = model->folded.hits;
+	report->folded.crashes = model->folded.crashes;
 	report->folded.failed_checks = model->folded.failed_checks;
 	qsort(report->processes, report->nr_processes, sizeof(*report->processes), by_faults);
 	return 0;

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include "base/signal_name.h"
 #include "model/model.h"
 #include "model/name.h"
 #include "report/build.h"
@@ -301,12 +302,7 @@ static void fill_exec(const struct filling *f)
 
 static void row__set_signal(struct report_event *row, int signo)
 {
-	const char *name = sigabbrev_np(signo);
-
-	if (name)
-		snprintf(row->result, sizeof(row->result), "SIG%s", name);
-	else
-		snprintf(row->result, sizeof(row->result), "signal %d", signo);
+	snprintf(row->result, sizeof(row->result), "%s", signal__name(signo).s);
 }
 
 static void fill_exit(const struct filling *f)
@@ -327,29 +323,6 @@ static void fill_exit(const struct filling *f)
 		detail__add(f->row, "peak_rss_bytes=%llu", (unsigned long long)exit->max_rss_bytes);
 }
 
-static const char *signal__code(int signo, int code)
-{
-	static const char *const segv[] = {
-		[SEGV_MAPERR] = "SEGV_MAPERR",
-		[SEGV_ACCERR] = "SEGV_ACCERR",
-		[SEGV_BNDERR] = "SEGV_BNDERR",
-		[SEGV_PKUERR] = "SEGV_PKUERR",
-	};
-	static const char *const bus[] = {
-		[BUS_ADRALN] = "BUS_ADRALN",	   [BUS_ADRERR] = "BUS_ADRERR",
-		[BUS_OBJERR] = "BUS_OBJERR",	   [BUS_MCEERR_AR] = "BUS_MCEERR_AR",
-		[BUS_MCEERR_AO] = "BUS_MCEERR_AO",
-	};
-
-	if (code == SI_KERNEL)
-		return "SI_KERNEL";
-	if (signo == SIGSEGV && code > 0 && code < (int)(sizeof(segv) / sizeof(segv[0])))
-		return segv[code];
-	if (signo == SIGBUS && code > 0 && code < (int)(sizeof(bus) / sizeof(bus[0])))
-		return bus[code];
-	return NULL;
-}
-
 static void fill_hit(const struct filling *f)
 {
 	const struct stack_hit *hit = f->proc ? &f->proc->stack.last_hit : NULL;
@@ -365,7 +338,7 @@ static void fill_hit(const struct filling *f)
 static void fill_signal(const struct filling *f)
 {
 	const struct mt_signal *sig = f->ev->signal;
-	const char *code = signal__code(sig->signo, sig->code);
+	const char *code = signal_code__name(sig->signo, sig->code);
 
 	fill_access(f, sig->addr);
 	row__set_signal(f->row, sig->signo);

@@ -44,9 +44,12 @@ static int describe_who(const struct model *model, const struct process *proc,
 static int describe_hit(const struct process *proc, const struct notice *notice,
 			struct report_notice *row)
 {
-	static const char *const by_kind[] = {
+	static const char *const by_kind[NR_HIT_KINDS] = {
 		[HIT_MAIN_LIMIT] = "RLIMIT_STACK",
 		[HIT_THREAD_GUARD] = "guard page",
+		[HIT_GUARD_GAP] = "another mapping in the way",
+		[HIT_NO_MEMORY] = "no memory",
+		[HIT_ALTSTACK] = "stack for signal handlers",
 	};
 	const struct stack_hit *hit = &proc->stack.last_hit;
 	char of[64] = "";

@@ -270,38 +270,6 @@ static int build_heap(const struct process *proc, struct report_process *row)
 	return 0;
 }
 
-static int build_stack(const struct model *model, const struct process *proc,
-		       struct report_process *row)
-{
-	const struct stack *stack = &proc->stack;
-
-	row->stack.limit_known = stack->limit_known;
-	row->stack.limit_bytes = stack->limit_bytes;
-	row->stack.peak_bytes = stack->peak_bytes;
-	row->stack.peak_exact = stack->peak_bytes;
-	row->stack.hits_total = stack->hits_total;
-	row->stack.hits = calloc(stack->hits.nr + 1, sizeof(*row->stack.hits));
-	if (!row->stack.hits)
-		return -ENOMEM;
-	for (size_t i = 0; i < stack->hits.nr; i++) {
-		const struct stack_hit *hit = &stack->hits.items[i];
-
-		row->stack.hits[row->stack.nr_hits++] = (struct report_hit){
-			.t_s = report__since_start(model, hit->time_ns),
-			.tid = hit->tid,
-			.comm = strndup(hit->comm, sizeof(hit->comm)),
-			.kind = hit->kind,
-			.address = hit->addr,
-			.sp = hit->sp,
-			.size_bytes = hit->size_bytes,
-			.limit_bytes = hit->limit_bytes,
-		};
-		if (!row->stack.hits[i].comm)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 static void build_check(const struct process *proc, struct report_process *row)
 {
 	const struct check *check = &proc->check;
@@ -376,7 +344,8 @@ int report_process__build(const struct model *model, struct process *proc,
 	err = err ?: build_identity(model, proc, row) ?: build_faults(model, proc, row);
 	err = err ?: build_timelines(model, proc, row);
 	err = err ?: build_heap(proc, row);
-	err = err ?: build_stack(model, proc, row) ?: report_stack_marks__build(proc, row);
+	err = err ?: report_crash__build(model, proc, row);
+	err = err ?: report_stack_marks__build(proc, row);
 	err = err ?: report_limits__build(model, proc, row);
 	return err ?: build_threads(proc, row);
 }

@@ -26,6 +26,10 @@ int report_stack_marks__build(const struct process *proc, struct report_process 
 /* limit.c. 0 or -ENOMEM. */
 int report_limits__build(const struct model *model, const struct process *proc,
 			 struct report_process *row);
+/* crash.c: the stack, and the bad accesses. 0 or -ENOMEM. */
+int report_crash__build(const struct model *model, struct process *proc,
+			struct report_process *row);
+void report_crash__free(struct report_process *row);
 
 /* What serves the fact in this run; NULL: nothing does. */
 const struct mt_probe *report__probe(const struct model *model, const char *fact);

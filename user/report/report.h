@@ -119,6 +119,8 @@ struct report_limit_failure {
 	uint64_t limit;	  /* BYTES_UNKNOWN */
 };
 
+struct report_backtrace;
+
 struct report_hit {
 	double t_s;
 	uint32_t tid;
@@ -127,7 +129,61 @@ struct report_hit {
 	uint64_t address;
 	uint64_t sp;
 	uint64_t size_bytes;
-	uint64_t limit_bytes; /* BYTES_UNKNOWN: unlimited */
+	uint64_t limit_bytes;	 /* BYTES_UNKNOWN: unlimited */
+	uint64_t as_limit_bytes; /* HIT_NO_MEMORY: RLIMIT_AS that refused; BYTES_UNKNOWN: another
+				    limit */
+	char *in_the_way;	 /* HIT_GUARD_GAP: the mapping; NULL: not known */
+	/* What it had grown by without a pause, and in how long; growth_ns 0: not known. */
+	uint64_t growth_bytes;
+	uint64_t growth_ns;
+	bool handled_known;
+	bool handled;			/* the process had a handler for the signal */
+	bool died;			/* of it */
+	struct report_backtrace *stack; /* NULL: not known */
+};
+
+/* A mapping as it was at a bad access: at the address, or the nearest one to it. */
+struct report_crash_mapping {
+	char *name; /* NULL: there is none, or it is not known; then the rest is not, either */
+	uint64_t start;
+	uint64_t end;
+	char perms[4];		 /* "r--" */
+	uint64_t distance_bytes; /* of the address from it */
+};
+
+/* A SIGSEGV or SIGBUS that the kernel raised for a bad access. */
+struct report_crash {
+	double t_s;
+	uint32_t tid;
+	char *comm; /* of the thread */
+	int signo;
+	int code; /* si_code */
+	enum crash_verdict verdict;
+	char *text; /* what was wrong, in words */
+	bool address_known;
+	uint64_t address;
+	enum fault_access access; /* or ACCESS_UNKNOWN */
+	uint64_t ip;
+	char *ip_symbol; /* NULL: not known */
+	uint64_t ip_symbol_offset;
+	uint64_t sp;
+	bool handled_known;
+	bool handled; /* the process had a handler for the signal */
+	bool fatal;   /* the process died of it */
+	/* It was handled, and the process ended by this signal soon after; 0: it did not. */
+	int ended_by;
+	uint64_t ended_after_ns;
+	struct report_crash_mapping mapping, below, above;
+	/* VERDICT_FREED: what the address was in was unmapped. */
+	uint64_t freed_age_ns;
+	uint32_t freed_tid;
+	uint64_t freed_bytes;
+	char *file;	     /* SIGBUS in a file mapping; NULL: it is not */
+	uint64_t file_bytes; /* BYTES_UNKNOWN */
+	uint64_t file_offset;
+	bool pkey_known;
+	uint32_t pkey;
+	struct report_backtrace *stack; /* NULL: not known */
 };
 
 /* How deep a thread's stack, which is not the main one, has been touched. */
@@ -294,6 +350,15 @@ struct report_process {
 		size_t nr_failures;
 	} limits;
 
+	struct {
+		uint64_t fatal;
+		uint64_t handled;
+		uint64_t ended_soon; /* of those the last one, if the process ended by a signal
+					soon after; 0 or 1 */
+		struct report_crash *list; /* in time order; of the handled ones the first 100 */
+		size_t nr;
+	} crashes;
+
 	struct report_check check;
 
 	struct report_thread *threads; /* most faults first */
@@ -346,7 +411,8 @@ struct report {
 		uint64_t processes;
 		uint64_t minor;
 		uint64_t major;
-		uint64_t hits; /* stack-limit hits */
+		uint64_t hits;	  /* stack-limit hits */
+		uint64_t crashes; /* fatal bad accesses */
 		uint64_t failed_checks;
 	} folded;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <stdlib.h>
 
+#include "report/process.h"
 #include "report/report.h"
 
 static void limits__fini(struct report_process *process)
@@ -32,9 +33,7 @@ static void process__fini(struct report_process *process)
 		free(process->heap.call_size_log2[i]);
 	free(process->heap.failures);
 	free(process->heap.timeline);
-	for (size_t i = 0; i < process->stack.nr_hits; i++)
-		free(process->stack.hits[i].comm);
-	free(process->stack.hits);
+	report_crash__free(process);
 	for (size_t i = 0; i < process->stack.nr_threads; i++)
 		free(process->stack.threads[i].comm);
 	free(process->stack.threads);
