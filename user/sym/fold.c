@@ -30,8 +30,12 @@ static struct fold next_fold(const struct folder *folder, size_t from)
 	size_t most = 1;
 
 	for (size_t cycle = 1; cycle <= FOLD_MAX_CYCLE && from + cycle < folder->nr; cycle++) {
-		size_t covered = covered_by(folder, from, cycle);
+		size_t covered;
 
+		/* Only the same turns again: they explain no more. */
+		if (best.repeat > 1 && cycle <= most && cycle % best.cycle == 0)
+			continue;
+		covered = covered_by(folder, from, cycle);
 		if (covered > most && covered > cycle) {
 			most = covered;
 			best = (struct fold){from, (uint32_t)cycle, (uint32_t)(covered / cycle)};

@@ -36,8 +36,10 @@
 struct site {
 	uint64_t ip; /* key */
 	uint32_t index;
-	struct site *next;   /* its caller's, the last time */
-	struct cfi_row *row; /* NULL: nothing is known there */
+	struct site *next;	 /* its caller's, the last time */
+	struct cfi_row *row;	 /* NULL: nothing is known there */
+	uint8_t moved[CFI_REGS]; /* registers whose values the caller finds elsewhere */
+	unsigned int nr_moved;
 	UT_hash_handle hh;
 };
 
@@ -127,13 +129,16 @@ static void site__look_up(struct walk *walk, struct site *site, struct unwind_si
 	site->row = malloc(sizeof(*site->row));
 	if (!site->row)
 		return;
-	if (cfi_file__find(file, address, site->row)) {
-		out->begin = site->row->begin;
-		out->by_cfi = true;
+	if (!cfi_file__find(file, address, site->row)) {
+		free(site->row);
+		site->row = NULL;
 		return;
 	}
-	free(site->row);
-	site->row = NULL;
+	out->begin = site->row->begin;
+	out->by_cfi = true;
+	for (uint8_t i = 0; i < CFI_REGS; i++)
+		if (site->row->regs[i].rule != CFI_SAME)
+			site->moved[site->nr_moved++] = i;
 }
 
 /* NULL: no memory, or there are too many. */
@@ -172,14 +177,11 @@ static struct site *walk__site(struct walk *walk, struct site *before, uint64_t 
 }
 
 static bool place__value(struct walk *walk, const struct cfi_row *row,
-			 const struct cfi_place *place, uint64_t cfa, uint64_t own, uint64_t *ret)
+			 const struct cfi_place *place, uint64_t cfa, uint64_t *ret)
 {
 	uint64_t address;
 
 	switch (place->rule) {
-	case CFI_SAME:
-		*ret = own;
-		return true;
 	case CFI_AT_OFFSET:
 		return walk__read(walk, cfa + (uint64_t)place->offset, ret);
 	case CFI_OFFSET:
@@ -213,26 +215,29 @@ static bool row__cfa(struct walk *walk, const struct cfi_row *row, uint64_t *ret
 				    row->cfa.expression_bytes, NULL, &walk->steps, ret);
 }
 
-/* To the caller's registers. Those that are not to be had any more are 0: nobody needs most. */
-static enum step walk__by_row(struct walk *walk, const struct cfi_row *row)
+/* To the caller's registers. One that is not to be had any more is 0: nobody needs most of them. */
+static enum step walk__by_row(struct walk *walk, const struct site *site)
 {
-	uint64_t regs[CFI_REGS] = {}, cfa;
+	const struct cfi_row *row = site->row;
+	uint64_t values[CFI_REGS], cfa;
 
 	if (row->regs[row->return_reg].rule == CFI_UNDEFINED)
 		return STEP_BEGIN;
 	if (!row__cfa(walk, row, &cfa))
 		return STEP_LOST;
-	for (unsigned int i = 0; i < CFI_REGS; i++) {
-		bool is_return = i == row->return_reg;
+	for (unsigned int i = 0; i < site->nr_moved; i++) {
+		uint8_t reg = site->moved[i];
 
-		if (i == REG_STACK && row->regs[i].rule == CFI_SAME)
-			regs[i] = cfa;
-		else if (!place__value(walk, row, &row->regs[i], cfa, walk->regs[i], &regs[i]) &&
-			 (is_return || i == REG_STACK))
+		if (place__value(walk, row, &row->regs[reg], cfa, &values[i]))
+			continue;
+		if (reg == row->return_reg || reg == REG_STACK)
 			return STEP_LOST;
+		values[i] = 0;
 	}
-	regs[REG_INSTRUCTION] = regs[row->return_reg] & ADDRESS_MASK;
-	memcpy(walk->regs, regs, sizeof(regs));
+	walk->regs[REG_STACK] = cfa;
+	for (unsigned int i = 0; i < site->nr_moved; i++)
+		walk->regs[site->moved[i]] = values[i];
+	walk->regs[REG_INSTRUCTION] = walk->regs[row->return_reg] & ADDRESS_MASK;
 	walk->after_call = !row->is_signal;
 	walk->nr_signals += row->is_signal;
 	return STEP_CALLER;
@@ -271,6 +276,12 @@ static enum step walk__from_nowhere(struct walk *walk)
 	return STEP_CALLER;
 }
 
+/* What was come to before has been looked at. */
+static bool walk__is_code(const struct walk *walk, const struct site *from, uint64_t ip)
+{
+	return (from->next && from->next->ip == ip) || walk__module(walk, ip) != UNWIND_NO_MODULE;
+}
+
 static enum step walk__step(struct walk *walk, const struct site *site)
 {
 	uint64_t sp = walk->regs[REG_STACK];
@@ -281,14 +292,14 @@ static enum step walk__step(struct walk *walk, const struct site *site)
 	if (walk->site_list.items[site->index].module == UNWIND_NO_MODULE)
 		step = walk__from_nowhere(walk);
 	else if (site->row)
-		step = walk__by_row(walk, site->row);
+		step = walk__by_row(walk, site);
 	else
 		step = walk__by_frame_pointer(walk);
 	if (step != STEP_CALLER)
 		return step;
 	if (!walk->regs[REG_INSTRUCTION])
 		return STEP_BEGIN;
-	if (walk__module(walk, walk->regs[REG_INSTRUCTION] - walk->after_call) == UNWIND_NO_MODULE)
+	if (!walk__is_code(walk, site, walk->regs[REG_INSTRUCTION] - walk->after_call))
 		return STEP_LOST;
 	if (walk->nr_signals != nr_signals)
 		return walk->nr_signals < MAX_SIGNALS ? STEP_CALLER : STEP_LOST;
