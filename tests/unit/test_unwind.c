@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Unwinding, judged by the compiler's own unwinder (backtrace(3)) on this program's stack and
+ * libraries; by hand-made chains of frame pointers; and what damaged files and stacks do to it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <elf.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "random.h"
+#include "sym/expression.h"
+#include "sym/unwind.h"
+
+#define MAX_MODULES 256
+#define MAX_DEPTH 20000
+#define DEPTH 1000
+
+struct own {
+	struct unwind_module modules[MAX_MODULES];
+	char paths[MAX_MODULES][128];
+	int fds[MAX_MODULES];
+	size_t nr_modules;
+	uint64_t low, high; /* the stack that may be read */
+	uint64_t overlay_at, overlay;
+	int replaced; /* the file of this program; -1: as it is */
+};
+
+static struct own own;
+
+static void own__read_maps(const void *on_stack)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	uint64_t here = (uintptr_t)on_stack, start, end, offset;
+	char line[512], prot[8], path[128];
+
+	assert_non_null(file);
+	own.nr_modules = 0;
+	own.replaced = -1;
+	own.overlay_at = 0;
+	while (fgets(line, sizeof(line), file)) {
+		*path = '\0';
+		if (sscanf(line, "%lx-%lx %7s %lx %*s %*s %127s", &start, &end, prot, &offset,
+			   path) < 4)
+			continue;
+		if (here >= start && here < end) {
+			own.low = here & ~7ULL;
+			own.high = end;
+		}
+		if (prot[2] != 'x' || own.nr_modules == MAX_MODULES)
+			continue;
+		own.modules[own.nr_modules] = (struct unwind_module){start, end, offset};
+		own.fds[own.nr_modules] = -1;
+		snprintf(own.paths[own.nr_modules++], sizeof(path), "%s", path);
+	}
+	fclose(file);
+}
+
+/* Also what the sanitizers keep between variables. */
+__attribute__((no_sanitize("address"))) static bool read_own(void *ctx, uint64_t address,
+							     uint64_t *ret)
+{
+	(void)ctx;
+	assert_int_equal(address % 8, 0);
+	if (address == own.overlay_at && address) {
+		*ret = own.overlay;
+		return true;
+	}
+	if (address < own.low || address >= own.high)
+		return false;
+	*ret = *(const volatile uint64_t *)(uintptr_t)address;
+	return true;
+}
+
+static int open_own(void *ctx, size_t module)
+{
+	static char self[128];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	(void)ctx;
+	assert_true(len > 0 && module < own.nr_modules);
+	self[len] = '\0';
+	assert_int_equal(own.fds[module], -1); /* once each */
+	if (own.replaced >= 0 && !strcmp(own.paths[module], self))
+		return own.fds[module] = dup(own.replaced);
+	if (own.paths[module][0] == '/')
+		own.fds[module] = open(own.paths[module], O_RDONLY | O_CLOEXEC);
+	return own.fds[module];
+}
+
+static void close_own(void)
+{
+	for (size_t i = 0; i < own.nr_modules; i++) {
+		if (own.fds[i] >= 0)
+			close(own.fds[i]);
+		own.fds[i] = -1;
+	}
+}
+
+static struct unwind own_unwind(const ucontext_t *uc)
+{
+	struct unwind unwind = {.modules = own.modules,
+				.nr_modules = own.nr_modules,
+				.read = read_own,
+				.open = open_own};
+#if defined(__x86_64__)
+	static const int order[] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
+				    REG_RBP, REG_RSP, REG_R8,  REG_R9,	REG_R10, REG_R11,
+				    REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		unwind.regs[i] = (uint64_t)uc->uc_mcontext.gregs[order[i]];
+#elif defined(__aarch64__)
+	for (int i = 0; i < 31; i++)
+		unwind.regs[i] = uc->uc_mcontext.regs[i];
+	unwind.regs[31] = uc->uc_mcontext.sp;
+	unwind.regs[32] = uc->uc_mcontext.pc;
+#endif
+	return unwind;
+}
+
+/* What is to be done at the innermost place, with its registers. */
+static void (*at_bottom)(const struct unwind *unwind);
+static volatile int sink;
+
+static __attribute__((noinline, noclone)) void bottom(void)
+{
+	struct unwind unwind;
+	ucontext_t uc;
+
+	own__read_maps(__builtin_frame_address(0));
+	getcontext(&uc);
+	unwind = own_unwind(&uc);
+	own.low = unwind.regs[7] & ~7ULL;
+	at_bottom(&unwind);
+	close_own();
+	sink++;
+}
+
+#define DESCEND(name, option)                                                                      \
+	static __attribute__((noinline, noclone, optimize(option))) int name(int depth)            \
+	{                                                                                          \
+		volatile char frame[40];                                                           \
+                                                                                                   \
+		frame[0] = (char)depth;                                                            \
+		if (depth)                                                                         \
+			sink = name(depth - 1);                                                    \
+		else                                                                               \
+			bottom();                                                                  \
+		return frame[0];                                                                   \
+	}
+
+DESCEND(descend, "omit-frame-pointer")
+DESCEND(descend_with_pointers, "no-omit-frame-pointer")
+
+/*
+ * Frame by frame: ours begins at the caller of the function that asks, and has that by another
+ * address. A sanitizer has frames of its own before.
+ */
+static void compare_with(const struct unwound *unwound, void *const *expected, int nr, bool *exact)
+{
+	uint64_t first = unwound->sites[unwound->frames[1]].ip + 1;
+	int at = 0;
+
+	while (at < nr && (uintptr_t)expected[at] != first)
+		at++;
+	assert_true(nr < MAX_DEPTH);
+	assert_int_equal(unwound->nr_frames - 1, nr - at);
+	*exact = true;
+	for (size_t i = 1; i < unwound->nr_frames; i++) {
+		uint64_t ip = unwound->sites[unwound->frames[i]].ip;
+		uint64_t wanted = (uintptr_t)expected[at + i - 1];
+
+		assert_true(ip + 1 == wanted || ip == wanted);
+		*exact &= ip + 1 == wanted;
+	}
+}
+
+static void compare(const struct unwind *unwind)
+{
+	static void *expected[MAX_DEPTH];
+	int nr = backtrace(expected, MAX_DEPTH);
+	struct unwound unwound;
+	bool exact;
+
+	assert_int_equal(unwind__walk(unwind, &unwound), 0);
+	assert_true(unwound.whole);
+	compare_with(&unwound, expected, nr, &exact);
+	assert_true(exact);
+	unwound__release(&unwound);
+}
+
+static void test_own(void **state)
+{
+	(void)state;
+	at_bottom = compare;
+	descend(0);
+	descend(DEPTH);
+	descend_with_pointers(DEPTH);
+}
+
+/* So many frames are of one function, by its begin. */
+static void count(const struct unwind *unwind)
+{
+	struct unwound unwound;
+	uint64_t begin = 0;
+	size_t nr = 0;
+
+	assert_int_equal(unwind__walk(unwind, &unwound), 0);
+	begin = unwound.sites[unwound.frames[1]].begin;
+	for (size_t i = 0; i < unwound.nr_frames; i++) {
+		const struct unwind_site *site = &unwound.sites[unwound.frames[i]];
+
+		nr += site->by_cfi && site->begin == begin;
+	}
+	assert_int_equal(nr, DEPTH + 1);
+	assert_true(unwound.nr_sites < 50);
+	unwound__release(&unwound);
+}
+
+static void test_functions(void **state)
+{
+	(void)state;
+	at_bottom = count;
+	descend(DEPTH);
+}
+
+static void *in_thread(void *arg)
+{
+	descend(*(int *)arg);
+	return NULL;
+}
+
+static void test_thread(void **state)
+{
+	pthread_t thread;
+	int depth = DEPTH;
+
+	(void)state;
+	at_bottom = compare;
+	assert_int_equal(pthread_create(&thread, NULL, in_thread, &depth), 0);
+	pthread_join(thread, NULL);
+}
+
+static int by_descending(const void *a, const void *b)
+{
+	static bool done;
+
+	if (!done)
+		descend(3);
+	done = true;
+	return *(const int *)a - *(const int *)b;
+}
+
+/* Through the C library, which has no frame pointers. */
+static void test_library(void **state)
+{
+	int numbers[] = {3, 1, 2};
+
+	(void)state;
+	at_bottom = compare;
+	qsort(numbers, 3, sizeof(numbers[0]), by_descending);
+}
+
+static void on_signal(int signo)
+{
+	(void)signo;
+	descend(3);
+}
+
+/* Through the frame that the kernel has made, whose places are expressions. */
+static void compare_over_signal(const struct unwind *unwind)
+{
+	static void *expected[MAX_DEPTH];
+	int nr = backtrace(expected, MAX_DEPTH);
+	struct unwound unwound;
+	bool exact;
+
+	assert_int_equal(unwind__walk(unwind, &unwound), 0);
+	assert_true(unwound.whole);
+	compare_with(&unwound, expected, nr, &exact);
+	/* What a signal interrupts is at the address itself, and so is what it returns to. */
+	assert_false(exact);
+	unwound__release(&unwound);
+}
+
+static void test_signal(void **state)
+{
+	(void)state;
+	at_bottom = compare_over_signal;
+	signal(SIGUSR1, on_signal);
+	raise(SIGUSR1);
+	signal(SIGUSR1, SIG_DFL);
+}
+
+static size_t walk_length(const struct unwind *unwind, bool *whole)
+{
+	struct unwound unwound;
+	size_t nr;
+
+	assert_int_equal(unwind__walk(unwind, &unwound), 0);
+	assert_true(unwound.nr_frames >= 1);
+	*whole = unwound.whole;
+	nr = unwound.nr_frames;
+	close_own();
+	unwound__release(&unwound);
+	return nr;
+}
+
+#if defined(__x86_64__)
+/* As a call to nowhere leaves it: the caller on top of the stack. */
+static void call_nowhere(const struct unwind *unwind)
+{
+	struct unwind nowhere = *unwind;
+	bool whole, whole_then;
+	size_t nr = walk_length(unwind, &whole);
+
+	own.overlay_at = unwind->regs[7] - 8;
+	own.overlay = unwind->regs[16] + 1;
+	nowhere.regs[7] = own.overlay_at;
+	for (int i = 0; i < 2; i++) {
+		nowhere.regs[16] = i ? (uintptr_t)&own : 0;
+		assert_int_equal(walk_length(&nowhere, &whole_then), nr + 1);
+		assert_true(whole && whole_then);
+	}
+	own.overlay = 12345; /* no code */
+	assert_int_equal(walk_length(&nowhere, &whole), 1);
+	assert_false(whole);
+}
+
+static void test_nowhere(void **state)
+{
+	(void)state;
+	at_bottom = call_nowhere;
+	descend(5);
+}
+#endif
+
+/* The copy ends before the stack does. */
+static void cut(const struct unwind *unwind)
+{
+	uint64_t high = own.high;
+	size_t nr, before = SIZE_MAX;
+	bool whole;
+
+	for (uint64_t size = 64 << 10; size; size /= 2) {
+		own.high = own.low + size < high ? own.low + size : high;
+		nr = walk_length(unwind, &whole);
+		assert_true(nr <= before);
+		assert_false(whole);
+		before = nr;
+	}
+	assert_true(nr < 10);
+}
+
+static void test_cut_off(void **state)
+{
+	(void)state;
+	at_bottom = cut;
+	descend(DEPTH);
+}
+
+/* A stack of words, and code of which no file tells. */
+#define STACK 0x7000ULL
+#define CODE 0x1000ULL
+#define FP 6
+#define SP 7
+#define IP 16
+
+struct words {
+	uint64_t words[64];
+	bool endless; /* each frame has another one above it */
+};
+
+static bool read_words(void *ctx, uint64_t address, uint64_t *ret)
+{
+	const struct words *words = ctx;
+
+	if (words->endless) {
+		*ret = address % 16 ? CODE + 1 : address + 16;
+		return true;
+	}
+	if (address < STACK || address >= STACK + sizeof(words->words))
+		return false;
+	*ret = words->words[(address - STACK) / 8];
+	return true;
+}
+
+static int open_none(void *ctx, size_t module)
+{
+	(void)ctx;
+	(void)module;
+	return -1;
+}
+
+static size_t walk_words(struct words *words, uint64_t frame, bool *whole)
+{
+	static const struct unwind_module code = {CODE, CODE + 4096, 0};
+	struct unwind unwind = {
+		.modules = &code,
+		.nr_modules = 1,
+		.read = read_words,
+		.open = open_none,
+		.ctx = words,
+	};
+
+#if defined(__aarch64__)
+	unwind.regs[29] = frame;
+	unwind.regs[31] = STACK;
+	unwind.regs[32] = CODE + 16;
+#else
+	unwind.regs[FP] = frame;
+	unwind.regs[SP] = STACK;
+	unwind.regs[IP] = CODE + 16;
+#endif
+	own.nr_modules = 0;
+	return walk_length(&unwind, whole);
+}
+
+static void test_frame_pointers(void **state)
+{
+	struct words words = {};
+	bool whole;
+
+	(void)state;
+	words.words[2] = STACK + 8 * 10;
+	words.words[3] = CODE + 32;
+	words.words[10] = STACK + 8 * 20;
+	words.words[11] = CODE + 48;
+	words.words[21] = CODE + 64; /* [20] is 0: the last one */
+	assert_int_equal(walk_words(&words, STACK + 16, &whole), 4);
+	assert_true(whole);
+	/* What is no code has called nobody. */
+	words.words[11] = 77;
+	assert_int_equal(walk_words(&words, STACK + 16, &whole), 2);
+	assert_false(whole);
+	/* In a circle, backwards, not a word's address, not there. */
+	words.words[11] = CODE + 48;
+	words.words[10] = STACK + 80;
+	assert_int_equal(walk_words(&words, STACK + 16, &whole), 3);
+	words.words[10] = STACK + 16;
+	assert_int_equal(walk_words(&words, STACK + 16, &whole), 3);
+	words.words[10] = STACK + 81;
+	assert_int_equal(walk_words(&words, STACK + 16, &whole), 3);
+	words.words[10] = STACK + 8 * 64;
+	assert_int_equal(walk_words(&words, STACK + 16, &whole), 3);
+	assert_false(whole);
+}
+
+static void test_endless(void **state)
+{
+	struct words words = {.endless = true};
+	bool whole;
+
+	(void)state;
+	assert_int_equal(walk_words(&words, STACK + 16, &whole), UNWIND_MAX_FRAMES);
+	assert_false(whole);
+}
+
+/* Bytes of this program's file are changed: wherever what is said of frames lies. */
+static void walk_damaged(const struct unwind *unwind)
+{
+	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	off_t size = lseek(exe, 0, SEEK_END);
+	char *image = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, exe, 0);
+	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)image;
+	const Elf64_Phdr *phdr = (const Elf64_Phdr *)(image + ehdr->e_phoff);
+	uint64_t index = 0, seed = 4242;
+	unsigned int nr_whole = 0;
+	bool whole;
+
+	own.replaced = memfd_create("damaged", MFD_CLOEXEC);
+	assert_true(image != MAP_FAILED && own.replaced >= 0);
+	for (int i = 0; i < ehdr->e_phnum; i++)
+		if (phdr[i].p_type == PT_GNU_EH_FRAME)
+			index = phdr[i].p_offset;
+	assert_true(index);
+	assert_int_equal(pwrite(own.replaced, image, size, 0), size);
+	for (int i = 0; i < 2000; i++) {
+		/* .eh_frame follows its index; or the headers. */
+		off_t at = (off_t)(i % 8 ? index + random__below(&seed, 65536)
+					 : random__below(&seed, 1024));
+		char changed = (char)random__next(&seed);
+
+		if (at >= size)
+			continue;
+		/* Some stay. */
+		assert_int_equal(pwrite(own.replaced, &changed, 1, at), 1);
+		walk_length(unwind, &whole);
+		nr_whole += whole;
+		if (i % 20 == 19)
+			assert_int_equal(pwrite(own.replaced, image, size, 0), size);
+	}
+	assert_true(nr_whole > 0);
+	assert_true(nr_whole < 2000);
+	munmap(image, size);
+	close(exe);
+	close(own.replaced);
+}
+
+static void test_damaged_file(void **state)
+{
+	(void)state;
+	at_bottom = walk_damaged;
+	descend(20);
+}
+
+/* And of the stack. */
+static void walk_damaged_stack(const struct unwind *unwind)
+{
+	struct unwind damaged = *unwind;
+	uint64_t seed = 77;
+	bool whole;
+
+	for (int i = 0; i < 1000; i++) {
+		own.overlay_at = own.low + (random__below(&seed, 4096) & ~7ULL);
+		own.overlay = i % 2 ? own.low + random__below(&seed, 8192)
+				    : own.modules[0].start + random__below(&seed, 1 << 20);
+		damaged.regs[random__below(&seed, CFI_REGS)] ^= random__next(&seed) % 4096;
+		walk_length(&damaged, &whole);
+		if (i % 4 == 3)
+			damaged = *unwind;
+	}
+}
+
+static void test_damaged_stack(void **state)
+{
+	(void)state;
+	at_bottom = walk_damaged_stack;
+	descend(20);
+}
+
+static bool evaluate(const uint8_t *bytes, size_t size, uint64_t *ret)
+{
+	const struct unwind unwind = {.read = read_words,
+				      .ctx = &(struct words){.words = {11, 22, 33}}};
+	const uint64_t regs[CFI_REGS] = {[SP] = STACK, [IP] = 0x102b};
+	uint64_t steps = 0;
+	bool good = expression__evaluate(&unwind, regs, bytes, size, NULL, &steps, ret);
+
+	assert_true(steps <= size);
+	return good;
+}
+
+static void test_expressions(void **state)
+{
+	/* The procedure linkage table's: in its last half one more word has been pushed. */
+	static const uint8_t linkage[] = {0x77, 8,    0x80, 0,	  0x3f, 0x1a,
+					  0x3b, 0x2a, 0x33, 0x24, 0x22};
+	static const uint8_t in_memory[] = {0x77, 16, 0x06, 0x23, 0x81, 0x01};
+	static const uint8_t lacking[] = {0x22}, unknown[] = {0xe0}, branch[] = {0x2f, 0xfd, 0xff};
+	static const uint8_t outside[] = {0x30, 0x06}, broken[] = {0x0c, 1, 2};
+	uint8_t many[100];
+	uint64_t value;
+
+	(void)state;
+	assert_true(evaluate(linkage, sizeof(linkage), &value));
+	assert_int_equal(value, STACK + 16);
+	assert_true(evaluate(in_memory, sizeof(in_memory), &value));
+	assert_int_equal(value, 33 + 129);
+	assert_false(evaluate(lacking, sizeof(lacking), &value));
+	assert_false(evaluate(unknown, sizeof(unknown), &value));
+	assert_false(evaluate(branch, sizeof(branch), &value));
+	assert_false(evaluate(outside, sizeof(outside), &value));
+	assert_false(evaluate(broken, sizeof(broken), &value));
+	assert_false(evaluate(broken, 0, &value));
+	memset(many, 0x31, sizeof(many));
+	assert_false(evaluate(many, sizeof(many), &value));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_own),
+		cmocka_unit_test(test_functions),
+		cmocka_unit_test(test_thread),
+		cmocka_unit_test(test_library),
+		cmocka_unit_test(test_signal),
+#if defined(__x86_64__)
+		cmocka_unit_test(test_nowhere),
+#endif
+		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_frame_pointers),
+		cmocka_unit_test(test_endless),
+		cmocka_unit_test(test_damaged_file),
+		cmocka_unit_test(test_damaged_stack),
+		cmocka_unit_test(test_expressions),
+	};
+
+	return cmocka_run_group_tests_name("unwind", tests, NULL, NULL);
+}
