@@ -479,27 +479,30 @@ static void walk_damaged(const struct unwind *unwind)
 	char *image = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, exe, 0);
 	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)image;
 	const Elf64_Phdr *phdr = (const Elf64_Phdr *)(image + ehdr->e_phoff);
-	uint64_t index = 0, seed = 4242;
+	uint64_t index = 0, range = 0, seed = 4242;
 	unsigned int nr_whole = 0;
 	bool whole;
 
 	own.replaced = memfd_create("damaged", MFD_CLOEXEC);
 	assert_true(image != MAP_FAILED && own.replaced >= 0);
 	for (int i = 0; i < ehdr->e_phnum; i++)
-		if (phdr[i].p_type == PT_GNU_EH_FRAME)
+		if (phdr[i].p_type == PT_GNU_EH_FRAME) {
+			/* .eh_frame follows its index, and is larger. */
 			index = phdr[i].p_offset;
+			range = 5 * phdr[i].p_filesz;
+		}
 	assert_true(index);
 	assert_int_equal(pwrite(own.replaced, image, size, 0), size);
 	for (int i = 0; i < 2000; i++) {
-		/* .eh_frame follows its index; or the headers. */
-		off_t at = (off_t)(i % 8 ? index + random__below(&seed, 65536)
-					 : random__below(&seed, 1024));
-		char changed = (char)random__next(&seed);
-
-		if (at >= size)
-			continue;
 		/* Some stay. */
-		assert_int_equal(pwrite(own.replaced, &changed, 1, at), 1);
+		for (int n = 0; n < 16; n++) {
+			off_t at = (off_t)(i % 8 ? index + random__below(&seed, range)
+						 : random__below(&seed, 1024));
+			char changed = (char)random__next(&seed);
+
+			if (at < size && (i % 8 || !n))
+				assert_int_equal(pwrite(own.replaced, &changed, 1, at), 1);
+		}
 		walk_length(unwind, &whole);
 		nr_whole += whole;
 		if (i % 20 == 19)
