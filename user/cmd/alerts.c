@@ -34,6 +34,7 @@ struct alike {
 	enum notice_kind kind;
 	bool handled;
 	uint64_t ip;
+	unsigned int what;
 	unsigned int nr_shown;
 	uint64_t nr_merged; /* in this window */
 };
@@ -173,13 +174,16 @@ static struct alike *burst__alike(struct burst *burst, const struct notice *noti
 	for (unsigned int i = 0; i < burst->nr_alike; i++) {
 		alike = &burst->alike[i];
 		if (alike->kind == notice->kind && alike->handled == notice->handled &&
-		    alike->ip == notice->ip)
+		    alike->ip == notice->ip && alike->what == notice->what)
 			return alike;
 	}
 	if (burst->nr_alike == MAX_KINDS)
 		return NULL;
 	alike = &burst->alike[burst->nr_alike++];
-	*alike = (struct alike){.kind = notice->kind, .handled = notice->handled, .ip = notice->ip};
+	*alike = (struct alike){.kind = notice->kind,
+				.handled = notice->handled,
+				.ip = notice->ip,
+				.what = notice->what};
 	return alike;
 }
 
@@ -209,22 +213,23 @@ static int alerts__take_one(struct alerts *alerts, struct model *model, const st
 		.notice = *notice,
 		.due_ns = notice->time_ns + (notice->awaits_stack ? STACK_WAIT_NS : 0),
 	};
-	bool admitted = false;
+	const struct process *proc = model__find_process(model, notice->pid);
 	struct burst *burst;
 	int err = alerts__close_windows(alerts, notice->time_ns);
 
-	if (!err)
-		err = report__notice(model, notice, &alert.row);
+	if (err || !proc)
+		return err;
+	burst = alerts__burst(alerts, notice, proc->comm);
+	if (!burst)
+		return -ENOMEM;
+	/* Before its words are made: there may be very many. */
+	if (!burst__admit(burst, notice, report__realtime_ns(model, notice->time_ns)))
+		return 0;
+	err = report__notice(model, notice, &alert.row);
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	burst = alerts__burst(alerts, notice, alert.row.comm);
-	if (burst)
-		admitted = burst__admit(burst, notice, alert.row.realtime_ns);
-	else
-		err = -ENOMEM;
-	if (admitted)
-		err = alerts__push(alerts, &alert);
-	if (!admitted || err)
+	err = alerts__push(alerts, &alert);
+	if (err)
 		report_notice__release(&alert.row);
 	return err;
 }

@@ -100,6 +100,8 @@ int hook_facts__fill(struct hook_facts *facts, const struct report_notice *row)
 		{"PROCESS", *row->comm ? row->comm : NULL},
 		{"COMM", *row->thread ? row->thread : NULL},
 		{"EXE", row->exe},
+		{"CALL", row->call},
+		{"ERRNO", row->error},
 		{"OUTCOME", row->outcome},
 		{"SIGNAL", row->signal ? signal_name(row->signal) : NULL},
 		{"STACK", row->stack},
@@ -133,9 +135,9 @@ void on_hit__init(struct on_hit *on_hit, const char *command)
 static bool is_fact(const char *variable)
 {
 	static const char *const names[] = {
-		"EVENT",       "KIND",	"PID",	   "TID",     "COMM",	 "PROCESS",
-		"TIME",	       "TEXT",	"ADDRESS", "IP",      "SIGNAL",	 "SIZE_BYTES",
-		"LIMIT_BYTES", "STACK", "EXE",	   "OUTCOME", "SKIPPED",
+		"EVENT", "KIND",    "PID",   "TID",	"COMM",	      "PROCESS",     "TIME",
+		"TEXT",	 "ADDRESS", "IP",    "SIGNAL",	"SIZE_BYTES", "LIMIT_BYTES", "STACK",
+		"EXE",	 "CALL",    "ERRNO", "OUTCOME", "SKIPPED",
 	};
 
 	if (strncmp(variable, PREFIX, strlen(PREFIX)))

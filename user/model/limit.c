@@ -8,9 +8,6 @@
 #include "model/failure.h"
 #include "model/model.h"
 
-/* Of the failures by a limit of a process, so often one is told at once. */
-#define NOTICE_NS 1000000000ULL
-
 /* Is now / limit more than worst / worst_limit? */
 static bool is_closer(const struct limit_level *level, uint64_t now, uint64_t limit)
 {
@@ -123,20 +120,19 @@ static int limits__keep_failure(struct process *proc, const struct failure *fail
 	return 0;
 }
 
-static void limits__notice(struct model *model, struct process *proc, const struct failure *failure)
+static void limits__notice(struct model *model, const struct process *proc,
+			   const struct failure *failure)
 {
 	const struct notice notice = {
 		.kind = NOTICE_LIMIT,
 		.pid = proc->pid,
 		.tid = failure->tid,
 		.time_ns = failure->time_ns,
+		.what = failure->cause,
 	};
 
 	if (!failure_cause__is_limit(failure->cause) || failure->cause == FAILURE_HUGE_PAGES)
 		return;
-	if (proc->limits.noticed_ns && failure->time_ns - proc->limits.noticed_ns < NOTICE_NS)
-		return;
-	proc->limits.noticed_ns = failure->time_ns;
 	notices__add(&model->notices, &notice);
 }
 
@@ -161,7 +157,6 @@ void limits__fork(struct process *child, const struct process *parent)
 	*limits = parent->limits;
 	memset(&limits->failures, 0, sizeof(limits->failures));
 	memset(&limits->last_failure, 0, sizeof(limits->last_failure));
-	limits->noticed_ns = 0;
 	/* Locks are not inherited; what the parent had at its worst, the child never had. */
 	limits->use.locked_pages = 0;
 	limits->held[HELD_LOCKED].now = 0;

@@ -70,7 +70,6 @@ struct limits {
 	struct cgroup *cgroups[MAX_CGROUP_LEVELS]; /* its own first, then those above it */
 	unsigned int nr_cgroups;
 	struct failure last_failure; /* time_ns 0: none so far */
-	uint64_t noticed_ns;	     /* a failure by a limit, last told */
 	struct {
 		struct failure *items;
 		size_t nr, cap;

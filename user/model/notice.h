@@ -22,7 +22,9 @@ struct notice {
 	uint32_t pid;
 	uint32_t tid;
 	uint64_t time_ns;
-	uint64_t ip;	   /* of the access or call; 0: not known. What repeats is known by it */
+	/* What repeats is known by these: the access or call, 0: not known; an enum of its kind. */
+	uint64_t ip;
+	unsigned int what;
 	bool handled;	   /* the process goes on */
 	bool awaits_stack; /* MT_KIND_STACK may follow */
 };

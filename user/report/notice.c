@@ -11,6 +11,13 @@
 #include "model/model.h"
 #include "report/backtrace.h"
 
+uint64_t report__realtime_ns(const struct model *model, uint64_t time_ns)
+{
+	const struct model_session *session = &model->session;
+
+	return session->record.start_realtime_ns + time_ns - session->start_ns;
+}
+
 static void describe_forebears(struct model *model, const struct process *proc,
 			       struct report_notice *row)
 {
@@ -24,9 +31,7 @@ static void describe_forebears(struct model *model, const struct process *proc,
 static int describe_who(const struct model *model, const struct process *proc,
 			const struct notice *notice, struct report_notice *row)
 {
-	const struct model_session *session = &model->session;
-
-	row->realtime_ns = session->record.start_realtime_ns + notice->time_ns - session->start_ns;
+	row->realtime_ns = report__realtime_ns(model, notice->time_ns);
 	row->pid = notice->pid;
 	row->tid = notice->tid;
 	row->ip = notice->ip;
@@ -69,6 +74,64 @@ static int describe_hit(const struct process *proc, const struct notice *notice,
 		snprintf(of, sizeof(of), " of %s", units__count(hit->limit_bytes).s);
 	if (asprintf(&row->words, "stack overflow: %s%s bytes, %s", units__count(hit->size_bytes).s,
 		     of, by_kind[hit->kind]) < 0)
+		row->words = NULL;
+	return row->words ? 0 : -ENOMEM;
+}
+
+static void describe_thread(const struct process *proc, struct report_notice *row)
+{
+	const struct thread *thread = process__find_thread(proc, row->tid);
+
+	if (thread)
+		memcpy(row->thread, thread->comm, sizeof(thread->comm));
+}
+
+/* "RLIMIT_AS (4.0 GiB of 4.0 GiB in use)" */
+static void limit_words(const struct failure *failure, char *buf, size_t size)
+{
+	static const char *const names[NR_FAILURE_CAUSES] = {
+		[FAILURE_RLIMIT_AS] = "RLIMIT_AS",
+		[FAILURE_RLIMIT_DATA] = "RLIMIT_DATA",
+		[FAILURE_RLIMIT_MEMLOCK] = "RLIMIT_MEMLOCK",
+		[FAILURE_MAX_MAP_COUNT] = "vm.max_map_count",
+		[FAILURE_OVERCOMMIT] = "vm.overcommit_memory",
+		[FAILURE_ADDRESS_SPACE] = "no room in the address space",
+	};
+	const char *name = names[failure->cause] ?: failure_cause__name(failure->cause);
+	bool mappings = failure->cause == FAILURE_MAX_MAP_COUNT;
+
+	if (failure->used == BYTES_UNKNOWN || failure->limit == BYTES_UNKNOWN)
+		snprintf(buf, size, "%s", name);
+	else if (mappings)
+		snprintf(buf, size, "%s (%s of %s mappings)", name, units__count(failure->used).s,
+			 units__count(failure->limit).s);
+	else
+		snprintf(buf, size, "%s (%s of %s in use)", name, units__bytes(failure->used).s,
+			 units__bytes(failure->limit).s);
+}
+
+static int describe_limit(const struct process *proc, const struct notice *notice,
+			  struct report_notice *row)
+{
+	const struct failure *failure = &proc->limits.last_failure;
+	char error[32], limit[128], asked[64] = "";
+
+	if (failure->time_ns != notice->time_ns || failure->tid != notice->tid)
+		return -ENOENT;
+	row->event = "limit";
+	row->kind = failure_cause__name(failure->cause);
+	row->call = mem_call__name(failure->call);
+	row->error = strerrorname_np(failure->err);
+	describe_thread(proc, row);
+	row->size_bytes = failure->asked_bytes;
+	if (failure->cause != FAILURE_MAX_MAP_COUNT)
+		row->limit_bytes = failure->limit;
+	snprintf(error, sizeof(error), "errno %d", failure->err);
+	limit_words(failure, limit, sizeof(limit));
+	if (failure->asked_bytes && failure->asked_bytes != BYTES_UNKNOWN)
+		snprintf(asked, sizeof(asked), " of %s", units__bytes(failure->asked_bytes).s);
+	if (asprintf(&row->words, "%s%s failed: %s, %s", row->call, asked, row->error ?: error,
+		     limit) < 0)
 		row->words = NULL;
 	return row->words ? 0 : -ENOMEM;
 }
@@ -140,6 +203,7 @@ int report_notice__set_stack(const struct model *model, const struct notice *not
 static int (*const describe[])(const struct process *proc, const struct notice *notice,
 			       struct report_notice *row) = {
 	[NOTICE_STACK_HIT] = describe_hit,
+	[NOTICE_LIMIT] = describe_limit,
 };
 
 int report__notice(struct model *model, const struct notice *notice, struct report_notice *row)
@@ -148,7 +212,8 @@ int report__notice(struct model *model, const struct notice *notice, struct repo
 	int err;
 
 	*row = (struct report_notice){};
-	if (!proc || notice->kind >= sizeof(describe) / sizeof(describe[0]))
+	if (!proc || notice->kind >= sizeof(describe) / sizeof(describe[0]) ||
+	    !describe[notice->kind])
 		return -ENOENT;
 	err = describe_who(model, proc, notice, row) ?: describe[notice->kind](proc, notice, row);
 	if (err)

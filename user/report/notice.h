@@ -34,6 +34,8 @@ struct report_notice {
 	bool address_known;
 	uint64_t address;
 	uint64_t ip;	      /* 0: not known */
+	const char *call;     /* static, of a call that failed: "mmap"; NULL: none */
+	const char *error;    /* static, its name: "ENOMEM"; NULL: none */
 	int signal;	      /* 0: none */
 	uint64_t size_bytes;  /* BYTES_UNKNOWN: none */
 	uint64_t limit_bytes; /* BYTES_UNKNOWN: none */
@@ -44,6 +46,9 @@ struct report_notice {
 	uint64_t more; /* it stands for so many that have no row; 0: it is one */
 	char *stack;   /* functions, innermost first, a ';' between them; NULL: not known */
 };
+
+/* Since 1970, of the host's clock as it was when the session began. */
+uint64_t report__realtime_ns(const struct model *model, uint64_t time_ns);
 
 /*
  * The row of a notice, as far as the model knows. 0; -ENOENT: it does not know of it, or not any
