@@ -74,19 +74,22 @@ static void pass(struct feed *feed, struct alerts *alerts, uint64_t ns)
 /* A bad access at the limit of the stack of 8 MiB. */
 static void overflow(struct feed *feed, uint32_t pid, uint32_t tid, uint64_t ip, uint16_t flags)
 {
-	struct mt_signal sig = {
-		.hdr = record__header(MT_KIND_SIGNAL, sizeof(sig), pid, tid),
-		.signo = SIGSEGV,
-		.code = SEGV_MAPERR,
-		.addr = STACK_END - STACK_LIMIT - 8,
-		.sp = STACK_END - STACK_LIMIT,
-		.ip = ip,
-		.stack_limit_bytes = STACK_LIMIT,
-		.stack_vm_bytes = STACK_LIMIT,
-		.comm = "reader",
+	struct mt_signal_more sig = {
+		.signal = {.hdr = record__header(MT_KIND_SIGNAL, sizeof(sig), pid, tid),
+			   .signo = SIGSEGV,
+			   .code = SEGV_MAPERR,
+			   .addr = STACK_END - STACK_LIMIT - 8,
+			   .sp = STACK_END - STACK_LIMIT,
+			   .ip = ip,
+			   .stack_limit_bytes = STACK_LIMIT,
+			   .stack_vm_bytes = STACK_LIMIT,
+			   .comm = "reader"},
+		.trap = MT_TRAP_UNKNOWN,
+		.file_bytes = UINT64_MAX,
+		.as_limit_bytes = UINT64_MAX,
 	};
 
-	sig.hdr.flags = flags;
+	sig.signal.hdr.flags = flags;
 	feed__now(feed, &sig);
 }
 
@@ -102,7 +105,7 @@ static void test_words(void **state)
 	pass(feed, &alerts, 0);
 	assert_string_equal(shown.text,
 			    "worker[4242] stack overflow: 8,388,608 of 8,388,608 bytes, "
-			    "RLIMIT_STACK\n"
+			    "RLIMIT_STACK (fatal)\n"
 			    "worker[4242] tid 4245 \"reader\" stack overflow: 8,388,608 of "
 			    "8,388,608 bytes, RLIMIT_STACK (handled)\n");
 	alerts__release(&alerts);
@@ -158,7 +161,7 @@ static void test_stack_comes(void **state)
 	pass(feed, &alerts, 0);
 	assert_string_equal(shown.text,
 			    "worker[4242] stack overflow: 8,388,608 of 8,388,608 bytes, "
-			    "RLIMIT_STACK, in even() → odd() × 4,112\n");
+			    "RLIMIT_STACK, in even() → odd() × 4,112 (fatal)\n");
 	assert_string_equal(shown.stack, "leaf;even > odd × 4,112;libc.so.6+0x40");
 	alerts__release(&alerts);
 }
@@ -255,7 +258,7 @@ static void test_storm_hides_nothing(void **state)
 	overflow(feed, PID, PID, TEXT, 0);
 	pass(feed, &alerts, 0);
 	assert_int_equal(shown.nr, 5);
-	assert_non_null(strstr(shown.text, "RLIMIT_STACK\n"));
+	assert_non_null(strstr(shown.text, "RLIMIT_STACK (fatal)\n"));
 	pass(feed, &alerts, SEC);
 	assert_int_equal(shown.nr_more, 997);
 	alerts__release(&alerts);

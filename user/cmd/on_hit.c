@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/escape.h"
+#include "base/signal_name.h"
 #include "base/units.h"
 #include "cmd/message.h"
 #include "report/notice.h"
@@ -60,11 +61,6 @@ static int facts__add_time(struct hook_facts *facts, uint64_t realtime_ns)
 	return facts__add(facts, "TIME", text);
 }
 
-static const char *signal_name(int signo)
-{
-	return signo == SIGSEGV ? "SIGSEGV" : signo == SIGBUS ? "SIGBUS" : "SIGKILL";
-}
-
 static int facts__add_numbers(struct hook_facts *facts, const struct report_notice *row)
 {
 	const struct {
@@ -92,6 +88,7 @@ static int facts__add_numbers(struct hook_facts *facts, const struct report_noti
 int hook_facts__fill(struct hook_facts *facts, const struct report_notice *row)
 {
 	char *text __free = report_notice__text(row);
+	struct signal_text signal = signal__name(row->signal);
 	const struct {
 		const char *name, *value;
 	} strings[] = {
@@ -103,7 +100,7 @@ int hook_facts__fill(struct hook_facts *facts, const struct report_notice *row)
 		{"CALL", row->call},
 		{"ERRNO", row->error},
 		{"OUTCOME", row->outcome},
-		{"SIGNAL", row->signal ? signal_name(row->signal) : NULL},
+		{"SIGNAL", row->signal ? signal.s : NULL},
 		{"STACK", row->stack},
 		{"TEXT", text},
 	};

@@ -137,6 +137,8 @@ static void tell(struct model *model, const struct process *proc, const struct c
 		.tid = crash->tid,
 		.time_ns = crash->time_ns,
 		.ip = crash->ip,
+		.what = kind == NOTICE_CRASH ? (unsigned int)crash->verdict
+					     : (unsigned int)crash->hit.kind,
 		.handled = crash->handled && !crash->fatal,
 		.awaits_stack = awaits_stack,
 	};

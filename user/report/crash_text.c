@@ -87,37 +87,42 @@ static void null_pointer(struct words *words, const struct crash *crash)
 			   (unsigned long long)size);
 }
 
+/* What stopped it. */
+static void add_wall(struct words *words, const struct crash *crash)
+{
+	const struct stack_hit *hit = &crash->hit;
+
+	switch (hit->kind) {
+	case HIT_MAIN_LIMIT:
+		words__add(words, "RLIMIT_STACK");
+		break;
+	case HIT_THREAD_GUARD:
+		words__add(words, "guard page");
+		break;
+	case HIT_GUARD_GAP:
+		words__add(words, "%s is in the way",
+			   crash->below.end ? mapping__short_name(&crash->below) : "a mapping");
+		break;
+	case HIT_NO_MEMORY:
+		words__add(words, "no memory to grow");
+		if (hit->as_limit_bytes != BYTES_UNKNOWN)
+			words__add(words, ", RLIMIT_AS of %s", units__bytes(hit->as_limit_bytes).s);
+		break;
+	default:
+		words__add(words, "stack for signal handlers");
+		break;
+	}
+}
+
 static void stack_overflow(struct words *words, const struct crash *crash)
 {
 	const struct stack_hit *hit = &crash->hit;
-	struct unit_text size = units__bytes(hit->size_bytes);
 
-	words__add(words, "stack overflow: ");
-	switch (hit->kind) {
-	case HIT_MAIN_LIMIT:
-		words__add(words, "the main stack has %s, its limit is %s", size.s,
-			   hit->limit_bytes == BYTES_UNKNOWN ? "not known"
-							     : units__bytes(hit->limit_bytes).s);
-		break;
-	case HIT_THREAD_GUARD:
-		words__add(words, "beyond the thread's stack of %s", size.s);
-		break;
-	case HIT_GUARD_GAP:
-		words__add(words, "%s is in the way of the main stack of %s",
-			   crash->below.end ? mapping__short_name(&crash->below) : "a mapping",
-			   size.s);
-		break;
-	case HIT_NO_MEMORY:
-		if (hit->as_limit_bytes != BYTES_UNKNOWN)
-			words__add(words, "RLIMIT_AS of %s, no more for the main stack of %s",
-				   units__bytes(hit->as_limit_bytes).s, size.s);
-		else
-			words__add(words, "no memory for the main stack to grow beyond %s", size.s);
-		break;
-	default:
-		words__add(words, "beyond the stack of %s for signal handlers", size.s);
-		break;
-	}
+	words__add(words, "stack overflow: %s", units__count(hit->size_bytes).s);
+	if (hit->limit_bytes != BYTES_UNKNOWN)
+		words__add(words, " of %s", units__count(hit->limit_bytes).s);
+	words__add(words, " bytes, ");
+	add_wall(words, crash);
 }
 
 static void read_only(struct words *words, const struct crash *crash)

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "model/model.h"
 #include "report/backtrace.h"
+#include "report/crash.h"
 
 uint64_t report__realtime_ns(const struct model *model, uint64_t time_ns)
 {
@@ -46,36 +47,49 @@ static int describe_who(const struct model *model, const struct process *proc,
 	return 0;
 }
 
-static int describe_hit(const struct process *proc, const struct notice *notice,
+/* The innermost one, where no stack says more. */
+static int set_function(const struct model *model, const struct crash *crash,
 			struct report_notice *row)
 {
-	static const char *const by_kind[NR_HIT_KINDS] = {
-		[HIT_MAIN_LIMIT] = "RLIMIT_STACK",
-		[HIT_THREAD_GUARD] = "guard page",
-		[HIT_GUARD_GAP] = "another mapping in the way",
-		[HIT_NO_MEMORY] = "no memory",
-		[HIT_ALTSTACK] = "stack for signal handlers",
-	};
-	const struct stack_hit *hit = &proc->stack.last_hit;
-	char of[64] = "";
+	const struct function *function =
+		functions__find(&model->functions, crash->ip_name, crash->ip_offset);
 
-	if (hit->time_ns != notice->time_ns || hit->tid != notice->tid)
+	if (!function)
+		return 0;
+	return asprintf(&row->where, "in %s()", function->symbol) < 0 ? -ENOMEM : 0;
+}
+
+static const char *crash_outcome(const struct crash *crash)
+{
+	if (crash->fatal)
+		return "fatal";
+	return crash->handled_known && crash->handled ? "handled" : NULL;
+}
+
+/* A stack at its limit is a bad access, too. */
+static int describe_crash(const struct model *model, const struct process *proc,
+			  const struct notice *notice, struct report_notice *row)
+{
+	const struct crash *crash = crashes__find(proc, notice->tid, notice->time_ns);
+	bool is_hit = notice->kind == NOTICE_STACK_HIT;
+
+	if (!crash)
 		return -ENOENT;
-	row->event = "stack_hit";
-	row->kind = stack_hit_kind__name(hit->kind);
-	memcpy(row->thread, hit->comm, sizeof(hit->comm));
-	row->outcome = notice->handled ? "handled" : NULL;
-	row->address_known = true;
-	row->address = hit->addr;
-	row->signal = SIGSEGV;
-	row->size_bytes = hit->size_bytes;
-	row->limit_bytes = hit->limit_bytes;
-	if (hit->limit_bytes != BYTES_UNKNOWN)
-		snprintf(of, sizeof(of), " of %s", units__count(hit->limit_bytes).s);
-	if (asprintf(&row->words, "stack overflow: %s%s bytes, %s", units__count(hit->size_bytes).s,
-		     of, by_kind[hit->kind]) < 0)
-		row->words = NULL;
-	return row->words ? 0 : -ENOMEM;
+	row->event = is_hit ? "stack_hit" : "crash";
+	row->kind = is_hit ? stack_hit_kind__name(crash->hit.kind)
+			   : crash_verdict__name(crash->verdict);
+	memcpy(row->thread, crash->comm, sizeof(crash->comm));
+	row->outcome = crash_outcome(crash);
+	row->handled = crash->handled && !crash->fatal;
+	row->address_known = crash->addr_known;
+	row->address = crash->addr;
+	row->signal = crash->signo;
+	if (is_hit) {
+		row->size_bytes = crash->hit.size_bytes;
+		row->limit_bytes = crash->hit.limit_bytes;
+	}
+	row->words = report_crash__text(crash);
+	return row->words ? set_function(model, crash, row) : -ENOMEM;
 }
 
 static void describe_thread(const struct process *proc, struct report_notice *row)
@@ -110,12 +124,13 @@ static void limit_words(const struct failure *failure, char *buf, size_t size)
 			 units__bytes(failure->limit).s);
 }
 
-static int describe_limit(const struct process *proc, const struct notice *notice,
-			  struct report_notice *row)
+static int describe_limit(const struct model *model, const struct process *proc,
+			  const struct notice *notice, struct report_notice *row)
 {
 	const struct failure *failure = &proc->limits.last_failure;
 	char error[32], limit[128], asked[64] = "";
 
+	(void)model;
 	if (failure->time_ns != notice->time_ns || failure->tid != notice->tid)
 		return -ENOENT;
 	row->event = "limit";
@@ -193,6 +208,7 @@ int report_notice__set_stack(const struct model *model, const struct notice *not
 	if (!row->stack)
 		err = -ENOMEM;
 	if (!err && backtrace__phrase(backtrace, utf8, where, sizeof(where))) {
+		free(row->where);
 		row->where = strdup(where);
 		err = row->where ? 0 : -ENOMEM;
 	}
@@ -200,9 +216,10 @@ int report_notice__set_stack(const struct model *model, const struct notice *not
 	return err;
 }
 
-static int (*const describe[])(const struct process *proc, const struct notice *notice,
-			       struct report_notice *row) = {
-	[NOTICE_STACK_HIT] = describe_hit,
+static int (*const describe[])(const struct model *model, const struct process *proc,
+			       const struct notice *notice, struct report_notice *row) = {
+	[NOTICE_STACK_HIT] = describe_crash,
+	[NOTICE_CRASH] = describe_crash,
 	[NOTICE_LIMIT] = describe_limit,
 };
 
@@ -215,7 +232,8 @@ int report__notice(struct model *model, const struct notice *notice, struct repo
 	if (!proc || notice->kind >= sizeof(describe) / sizeof(describe[0]) ||
 	    !describe[notice->kind])
 		return -ENOENT;
-	err = describe_who(model, proc, notice, row) ?: describe[notice->kind](proc, notice, row);
+	err = describe_who(model, proc, notice, row)
+		      ?: describe[notice->kind](model, proc, notice, row);
 	if (err)
 		report_notice__release(row);
 	else
