@@ -51,6 +51,48 @@ static json_t *only_hit(const json_t *process, const char *kind)
 	return hit;
 }
 
+/* How many frames of stackover_* there are, each repetition counted. */
+static int64_t count_recursion(const json_t *hit)
+{
+	int64_t nr = 0, in_cycle = 0, repeat = 1;
+	json_t *frame;
+	size_t i;
+
+	json_array_foreach(live__at(hit, "stack.frames"), i, frame)
+	{
+		const char *symbol = json_string_value(live__at(frame, "symbol"));
+
+		if (!in_cycle) {
+			in_cycle = live__number(frame, "cycle");
+			repeat = live__number(frame, "repeat");
+		}
+		in_cycle--;
+		if (symbol && !strncmp(symbol, "stackover_", strlen("stackover_")))
+			nr += repeat;
+	}
+	return nr;
+}
+
+/*
+ * As deep as the workload has counted, or one more, where the call before the count was what did
+ * not fit; and folded to a few frames.
+ */
+static void assert_recursion(const struct overflow *overflow, const json_t *hit)
+{
+	int64_t nr = count_recursion(hit), depth;
+
+	assert_true(json_array_size(live__at(hit, "stack.frames")) < 20);
+	if (!overflow->seen) {
+		assert_true(nr > 10);
+		return;
+	}
+	depth = live__number(overflow->seen, "depth");
+	if (nr != depth && nr != depth + 1)
+		fail_msg("not %lld deep, but %lld: %s", (long long)depth, (long long)nr,
+			 json_dumps(live__at(hit, "stack"), JSON_COMPACT));
+	assert_in_range(live__number(hit, "stack.depth"), nr + 2, nr + 15);
+}
+
 /* The page that the main stack would have needed is the first one over the limit. */
 static void check_main_hit(const struct overflow *overflow, int64_t limit)
 {
@@ -68,6 +110,8 @@ static void check_main_hit(const struct overflow *overflow, int64_t limit)
 	size = live__number(hit, "size_bytes");
 	assert_true(size >= limit && size <= limit + PAGE);
 	assert_number(overflow->process, "stack.peak_bytes", limit);
+	assert_recursion(overflow, hit);
+	assert_true(json_is_false(live__at(hit, "stack.cut_off")));
 	if (!overflow->seen)
 		return;
 	assert_string_equal(live__text(hit, "address"), live__text(overflow->seen, "address"));
@@ -92,12 +136,21 @@ static void test_main_limit(void **state)
 
 static void test_main_handled(void **state)
 {
+	/* With frame pointers and without, one function and two that call each other. */
+	static const char *const words[] = {
+		"stackover --limit 1M --handled",
+		"stackover-fp --limit 1M --handled",
+		"stackover --limit 8M --handled --mutual",
+		"stackover-fp --limit 1M --handled --mutual",
+	};
 	struct overflow overflow;
 
-	trace(*state, "stackover --limit 1M --handled", &overflow);
-	assert_int_equal(overflow.code, 0);
-	check_main_hit(&overflow, 1 << 20);
-	assert_number(overflow.process, "end.exit_code", 0);
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		trace(*state, words[i], &overflow);
+		assert_int_equal(overflow.code, 0);
+		check_main_hit(&overflow, live__number(overflow.plan, "limit_bytes"));
+		assert_number(overflow.process, "end.exit_code", 0);
+	}
 }
 
 static void check_thread_hit(const struct overflow *overflow, int64_t limit)
@@ -115,6 +168,8 @@ static void check_thread_hit(const struct overflow *overflow, int64_t limit)
 		    live__number(hit, "limit_bytes") <= limit);
 	assert_true(live__number(hit, "size_bytes") > limit / 2 &&
 		    live__number(hit, "size_bytes") <= limit);
+	assert_recursion(overflow, hit);
+	assert_true(json_is_false(live__at(hit, "stack.cut_off")));
 	if (!overflow->seen)
 		return;
 	assert_string_equal(live__text(hit, "address"), live__text(overflow->seen, "address"));
@@ -133,6 +188,118 @@ static void test_thread_guard(void **state)
 	assert_int_equal(overflow.code, 128 + SIGSEGV);
 	check_thread_hit(&overflow, 64 << 10);
 	assert_number(overflow.process, "end.signal", SIGSEGV);
+}
+
+/* What the handler saw, whether the program died, and how it is told among the bad accesses. */
+static json_t *common_hit(const struct overflow *overflow, const char *kind)
+{
+	json_t *hit = only_hit(overflow->process, kind), *crash;
+	bool handled = overflow->seen;
+
+	assert_int_equal(overflow->code, handled ? 0 : 128 + SIGSEGV);
+	assert_number(hit, "tid", live__number(overflow->plan, "tid"));
+	assert_true(json_boolean_value(live__at(hit, "handled")) == handled);
+	assert_true(json_boolean_value(live__at(hit, "died")) == !handled);
+	assert_number(overflow->process, "crashes.fatal", !handled);
+	assert_number(overflow->process, "crashes.handled", handled);
+	crash = json_array_get(live__at(overflow->process, "crashes.list"), 0);
+	assert_string_equal(live__text(crash, "verdict"), "stack_overflow");
+	assert_string_equal(live__text(crash, "address"), live__text(hit, "address"));
+	if (handled) {
+		assert_string_equal(live__text(hit, "address"),
+				    live__text(overflow->seen, "address"));
+		assert_string_equal(live__text(hit, "sp"), live__text(overflow->seen, "sp"));
+	}
+	assert_recursion(overflow, hit);
+	return hit;
+}
+
+/* The kernel's default stack_guard_gap. */
+#define GUARD_GAP (256 * PAGE)
+
+/* The stack has come as near to the mapping below it as the kernel lets it. */
+static void check_gap(const struct overflow *overflow)
+{
+	json_t *hit = common_hit(overflow, "guard_gap");
+	uint64_t lowest = live__address(overflow->plan, "obstacle_end") + (uint64_t)GUARD_GAP;
+	uint64_t address = live__address(hit, "address");
+	struct rlimit limit;
+
+	assert_true(address < lowest && address >= lowest - (uint64_t)PAGE);
+	assert_number(hit, "size_bytes",
+		      (int64_t)(live__address(overflow->plan, "stack_end") - lowest));
+	getrlimit(RLIMIT_STACK, &limit);
+	if (limit.rlim_cur != RLIM_INFINITY)
+		assert_number(hit, "limit_bytes", (int64_t)limit.rlim_cur);
+	assert_string_equal(live__text(hit, "in_the_way"), "[anon]");
+}
+
+/* What RLIMIT_AS leaves goes to the stack, to the last page. */
+static void check_address_space(const struct overflow *overflow)
+{
+	json_t *hit = common_hit(overflow, "no_memory");
+	int64_t before = (int64_t)(live__address(overflow->plan, "stack_end") -
+				   live__address(overflow->plan, "stack_start"));
+
+	assert_number(hit, "as_limit_bytes", live__number(overflow->plan, "as_limit_bytes"));
+	assert_number(hit, "size_bytes", before + live__number(overflow->plan, "limit_bytes"));
+}
+
+/* A stack that the program has made, above a page without access. */
+static void check_own_stack(const struct overflow *overflow, const char *kind)
+{
+	json_t *hit = common_hit(overflow, kind);
+	uint64_t low = live__address(overflow->plan, "stack_start");
+	uint64_t address = live__address(hit, "address");
+
+	assert_true(address < low && address >= low - (uint64_t)PAGE);
+	assert_number(hit, "limit_bytes", live__number(overflow->plan, "limit_bytes"));
+	assert_number(hit, "size_bytes", live__number(overflow->plan, "limit_bytes"));
+}
+
+static void check_altstack(const struct overflow *overflow)
+{
+	check_own_stack(overflow, "altstack");
+}
+
+static void check_fiber(const struct overflow *overflow)
+{
+	check_own_stack(overflow, "thread_guard");
+}
+
+static void check_both(struct live *live, const char *words, void (*check)(const struct overflow *))
+{
+	struct overflow overflow;
+	char handled[128];
+
+	trace(live, words, &overflow);
+	check(&overflow);
+	snprintf(handled, sizeof(handled), "%s --handled", words);
+	trace(live, handled, &overflow);
+	check(&overflow);
+}
+
+static void test_guard_gap(void **state)
+{
+	check_both(*state, "stackover --mode gap", check_gap);
+	check_both(*state, "stackover --mode gap --limit 2M --mutual", check_gap);
+}
+
+static void test_no_memory(void **state)
+{
+	check_both(*state, "stackover --mode as", check_address_space);
+}
+
+static void test_altstack(void **state)
+{
+	check_both(*state, "stackover --mode altstack", check_altstack);
+	check_both(*state, "stackover --mode altstack --limit 16K", check_altstack);
+}
+
+/* Of a program that switches stacks by itself, as runtimes with threads of their own do. */
+static void test_fiber(void **state)
+{
+	check_both(*state, "stackover --mode fiber", check_fiber);
 }
 
 static void test_no_hit(void **state)
@@ -252,6 +419,8 @@ int main(void)
 		live_test(test_thread_guard), live_test(test_no_hit),
 		live_test(test_sent_signal),  live_test(test_command),
 		live_test(test_peak),	      live_test(test_unlimited),
+		live_test(test_guard_gap),    live_test(test_no_memory),
+		live_test(test_altstack),     live_test(test_fiber),
 	};
 
 	return cmocka_run_group_tests_name("stack", tests, NULL, NULL);

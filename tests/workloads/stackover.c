@@ -35,6 +35,7 @@ static bool handled, mutual, in_child;
 static char *alt_stack, *own_stack; /* for the handler; what is overrun */
 static uint64_t *depth;		    /* of the recursion, also when the child has died */
 static const void *obstacle_end;
+static uint64_t as_limit_bytes;
 static char *volatile null_pointer;
 static volatile bool deeper = true;
 
@@ -127,6 +128,7 @@ static void plan(void)
 	result__address("stack_start", (void *)start);
 	result__address("stack_end", (void *)end);
 	result__address("obstacle_end", obstacle_end);
+	result__number("as_limit_bytes", as_limit_bytes);
 	result__signed("signal", SIGSEGV);
 	result__flush();
 }
@@ -191,6 +193,7 @@ static void act__as(void)
 	limit.rlim_cur = status_bytes("VmSize:") + limit_bytes;
 	if (setrlimit(RLIMIT_AS, &limit))
 		die("setrlimit");
+	as_limit_bytes = limit.rlim_cur;
 	plan_and_overflow();
 }
 
