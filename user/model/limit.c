@@ -138,7 +138,7 @@ static void limits__notice(struct model *model, const struct process *proc,
 
 int limits__take_call(struct model *model, struct process *proc, const struct event *ev)
 {
-	struct failure failure;
+	struct failure failure = {};
 
 	if (ev->call.use)
 		limits__note_use(model, proc, ev->call.use);
