@@ -33,6 +33,54 @@ static json_t *assert_mapping(const struct replay *replay, int64_t faults)
 	return row;
 }
 
+static const struct {
+	const char *kind; /* as the workload calls it */
+	const char *verdict;
+} verdicts[] = {
+	{"bus", "beyond_eof"},	 {"call", "null_pointer"},   {"freed", "freed"},
+	{"hole", "hole"},	 {"pkey", "protection_key"}, {"noncanonical", "non_canonical"},
+	{"rodata", "read_only"},
+};
+
+static const char *verdict_of(const char *kind)
+{
+	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
+		if (!strcmp(verdicts[i].kind, kind))
+			return verdicts[i].verdict;
+	fail_msg("no verdict on %s", kind);
+	return NULL;
+}
+
+/* Those that were handled have said how many; the others died of one. */
+static void check_badaccess(const struct replay *replay)
+{
+	const char *verdict = verdict_of(live__text(replay->said, "kind"));
+	json_t *handled = json_object_get(replay->said, "handled"), *row;
+	size_t i;
+
+	assert_number(replay->process, "crashes.handled", json_integer_value(handled));
+	assert_number(replay->process, "crashes.fatal", !handled);
+	json_array_foreach(live__at(replay->process, "crashes.list"), i, row)
+	{
+		assert_string_equal(live__text(row, "verdict"), verdict);
+		assert_number(row, "tid", live__number(replay->said, "tid"));
+		if (strcmp(verdict, "non_canonical"))
+			assert_string_equal(live__text(row, "address"),
+					    live__text(replay->said, "address"));
+		if (handled)
+			assert_string_equal(live__text(row, "ip"), live__text(replay->said, "ip"));
+		if (strcmp(live__text(replay->said, "access"), "exec"))
+			assert_string_equal(live__text(row, "ip_symbol"),
+					    live__text(replay->said, "symbol"));
+		if (strcmp(verdict, "freed"))
+			continue;
+		assert_number(row, "freed.tid", live__number(replay->said, "freed_tid"));
+		assert_number(row, "freed.size_bytes", live__number(replay->said, "freed_bytes"));
+		assert_true(json_real_value(live__at(row, "freed.age_s")) >= 0.02);
+	}
+	assert_true(i > 0);
+}
+
 static void check_brksteps(const struct replay *replay)
 {
 	int64_t growth = live__number(replay->said, "growth_bytes");
@@ -280,6 +328,50 @@ static void check_stackover_main(const struct replay *replay)
 	assert_number(replay->process, "end.exit_code", 0);
 }
 
+/* The first line is the plan; where a handler saw it, the second is what it saw. */
+static void check_stackover_kind(const struct replay *replay, const char *kind)
+{
+	json_t *hit = only_hit(replay, kind);
+	bool died = live__number(replay->process, "crashes.fatal");
+
+	assert_true(json_boolean_value(live__at(hit, "died")) == died);
+	assert_number(replay->process, "crashes.handled", !died);
+	if (died)
+		assert_number(replay->process, "end.signal", live__number(replay->said, "signal"));
+	assert_true(json_array_size(live__at(hit, "stack.frames")) < 20);
+	assert_true(live__number(hit, "stack.depth") > 50);
+}
+
+static void check_stackover_altstack(const struct replay *replay)
+{
+	check_stackover_kind(replay, "altstack");
+	assert_number(only_hit(replay, "altstack"), "limit_bytes",
+		      live__number(replay->said, "limit_bytes"));
+}
+
+static void check_stackover_as(const struct replay *replay)
+{
+	check_stackover_kind(replay, "no_memory");
+	assert_number(only_hit(replay, "no_memory"), "as_limit_bytes",
+		      live__number(replay->said, "as_limit_bytes"));
+}
+
+static void check_stackover_fiber(const struct replay *replay)
+{
+	check_stackover_kind(replay, "thread_guard");
+	assert_number(only_hit(replay, "thread_guard"), "limit_bytes",
+		      live__number(replay->said, "limit_bytes"));
+}
+
+static void check_stackover_gap(const struct replay *replay)
+{
+	uint64_t address = live__address(only_hit(replay, "guard_gap"), "address");
+	uint64_t lowest = live__address(replay->said, "obstacle_end") + (256 << 12);
+
+	check_stackover_kind(replay, "guard_gap");
+	assert_true(address < lowest && address >= lowest - 4096);
+}
+
 static void check_stackover_null(const struct replay *replay)
 {
 	assert_int_equal(json_array_size(live__at(replay->process, "stack.hits")), 0);
@@ -345,6 +437,13 @@ static const struct judge {
 } judges[] = {
 	{"badaccess", check_totals},
 	{"badaccess-barrier", check_totals},
+	{"badaccess-bus", check_badaccess},
+	{"badaccess-call", check_badaccess},
+	{"badaccess-freed", check_badaccess},
+	{"badaccess-hole", check_badaccess},
+	{"badaccess-noncanonical", check_badaccess},
+	{"badaccess-pkey", check_badaccess},
+	{"badaccess-rodata", check_badaccess},
 	{"brksteps", check_brksteps},
 	{"demo", check_demo},
 	{"execchain", check_execchain},
@@ -370,6 +469,10 @@ static const struct judge {
 	{"slow", check_totals},
 	{"stackgrow", check_stackgrow},
 	{"stackmark", check_stackmark},
+	{"stackover-altstack", check_stackover_altstack},
+	{"stackover-as", check_stackover_as},
+	{"stackover-fiber", check_stackover_fiber},
+	{"stackover-gap", check_stackover_gap},
 	{"stackover-main", check_stackover_main},
 	{"stackover-null", check_stackover_null},
 	{"stackover-thread", check_stackover_thread},
