@@ -70,7 +70,7 @@ USER_SRCS := $(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))
 WORKLOAD_COMMON := $(wildcard tests/workloads/common.c)
 WORKLOAD_SRCS := $(filter-out $(WORKLOAD_COMMON),$(sort $(wildcard tests/workloads/*.c)))
 # Those whose stacks are looked at, once more: with frame pointers, which -O1 leaves out.
-WORKLOAD_FP_NAMES := badaccess-fp stackover-fp
+WORKLOAD_FP_NAMES := badaccess-fp stackover-fp recurse-fp
 UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
 REPLAY_SRCS := $(sort $(wildcard tests/replay/*.c))
 LIVE_SRCS := $(sort $(wildcard tests/bpf/*.c))

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Stacks at bad accesses, with frame pointers and without: exactly as deep as the workload says, by
+ * the names of its functions, down to where the thread began; from a recording, too.
+ */
+#include "live.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ALL "-n 100000"
+#define MAX_NAMES 8
+
+static const char *const builds[] = {"recurse", "recurse-fp"};
+
+/* One run: what the workload said, and its process in the report. */
+struct run {
+	json_t *said, *report, *process;
+};
+
+static json_t *only(json_t *list)
+{
+	assert_int_equal(json_array_size(list), 1);
+	return json_array_get(list, 0);
+}
+
+static void trace(struct live *live, const char *words, struct run *ret)
+{
+	struct live_process *workload = live__start_workload(live, words), *memtrace;
+	char path[128], text[512];
+
+	live__report_path(live, path, sizeof(path));
+	snprintf(text, sizeof(text), "-p %d -i 0 -F json -o %s --record %s.mtr " ALL, workload->pid,
+		 path, path);
+	memtrace = live__start_memtrace(live, text);
+	live__await_tracing(memtrace);
+	live__say(workload, "\n");
+	ret->said = live__read_json(live, workload);
+	assert_int_equal(live__exit_code(workload), 0);
+	assert_int_equal(live__exit_code(memtrace), 0);
+	ret->report = live__load_report(live, path);
+	ret->process = live__process(ret->report, live__number(ret->said, "pid"));
+	/* And what was recorded says the same. */
+	snprintf(text, sizeof(text), "report %s.mtr -F json -o %s.again " ALL, path, path);
+	live__run_memtrace(live, text, 0);
+	snprintf(text, sizeof(text), "%s.again", path);
+	assert_true(json_equal(live__at(live__process(live__load_report(live, text),
+						      live__number(ret->said, "pid")),
+					"crashes"),
+			       live__at(ret->process, "crashes")));
+}
+
+static bool has_symbol(const json_t *frame, const char *name)
+{
+	const char *symbol = json_string_value(json_object_get(frame, "symbol"));
+
+	return symbol && !strcmp(symbol, name);
+}
+
+static size_t cycle_length(const json_t *frames, size_t at)
+{
+	int64_t cycle = live__number(json_array_get(frames, at), "cycle");
+
+	assert_true(cycle >= 1 && at + (size_t)cycle <= json_array_size(frames));
+	return (size_t)cycle;
+}
+
+/* How many frames are of functions with these names, separated by spaces. */
+static int64_t count_named(const json_t *stack, const char *names)
+{
+	const json_t *frames = live__at(stack, "frames");
+	int64_t nr = 0;
+
+	for (size_t i = 0, cycle; i < json_array_size(frames); i += cycle) {
+		int64_t repeat = live__number(json_array_get(frames, i), "repeat");
+
+		cycle = cycle_length(frames, i);
+		for (size_t j = i; j < i + cycle; j++) {
+			const char *symbol = json_string_value(
+				json_object_get(json_array_get(frames, j), "symbol"));
+
+			if (symbol && strstr(names, symbol))
+				nr += repeat;
+		}
+	}
+	return nr;
+}
+
+/* All frames that are listed, and those that are not. */
+static int64_t count_all(const json_t *stack)
+{
+	const json_t *frames = live__at(stack, "frames");
+	int64_t nr = live__number(stack, "left_out");
+
+	for (size_t i = 0, cycle; i < json_array_size(frames); i += cycle) {
+		cycle = cycle_length(frames, i);
+		nr += (int64_t)cycle * live__number(json_array_get(frames, i), "repeat");
+	}
+	return nr;
+}
+
+static void assert_whole(const json_t *stack)
+{
+	assert_true(json_is_false(live__at(stack, "cut_off")));
+	assert_int_equal(count_all(stack), live__number(stack, "depth"));
+}
+
+static void check_overflow(struct live *live, const char *build, unsigned int cycle,
+			   const char *options, const char *kind)
+{
+	json_t *hit, *stack, *frames;
+	char words[128];
+	struct run run;
+
+	snprintf(words, sizeof(words), "%s --overflow --cycle %u %s", build, cycle, options);
+	trace(live, words, &run);
+	hit = only(live__at(run.process, "stack.hits"));
+	assert_string_equal(live__text(hit, "kind"), kind);
+	assert_string_equal(live__text(hit, "sp"), live__text(run.said, "sp"));
+	stack = live__at(hit, "stack");
+	assert_whole(stack);
+	assert_int_equal(count_named(stack, "alpha beta delta"), live__number(run.said, "frames"));
+	/* All of it is one recursion, but for what is left of its last turn. */
+	frames = live__at(stack, "frames");
+	assert_number(json_array_get(frames, 0), "cycle", cycle);
+	assert_int_equal(live__number(json_array_get(frames, 0), "repeat"),
+			 live__number(run.said, "frames") / cycle);
+	assert_int_equal(count_named(stack, "begin"), 1);
+}
+
+static void test_main(void **state)
+{
+	for (size_t i = 0; i < 2; i++)
+		for (unsigned int cycle = 1; cycle <= 3; cycle++)
+			check_overflow(*state, builds[i], cycle, "", "main_limit");
+}
+
+static void test_thread(void **state)
+{
+	for (size_t i = 0; i < 2; i++) {
+		check_overflow(*state, builds[i], 1, "--thread --stack 8M", "thread_guard");
+		check_overflow(*state, builds[i], 2, "--thread --stack 256K", "thread_guard");
+		check_overflow(*state, builds[i], 3, "--thread --stack 512K", "thread_guard");
+	}
+}
+
+static json_t *only_crash(const struct run *run)
+{
+	return only(live__at(run->process, "crashes.list"));
+}
+
+/* Through a function of the C library, which has no frame pointers. */
+static void test_library(void **state)
+{
+	json_t *stack, *frames, *last;
+	char words[128];
+	struct run run;
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(words, sizeof(words), "%s --qsort --depth 7", builds[i]);
+		trace(*state, words, &run);
+		stack = live__at(only_crash(&run), "stack");
+		assert_whole(stack);
+		frames = live__at(stack, "frames");
+		assert_true(has_symbol(json_array_get(frames, 0), "bad_access"));
+		assert_string_equal(live__text(json_array_get(frames, 0), "ip"),
+				    live__text(only_crash(&run), "ip"));
+		assert_int_equal(count_named(stack, "alpha"), 7);
+		assert_int_equal(count_named(stack, "compare"), 1);
+		assert_int_equal(count_named(stack, "begin"), 1);
+		assert_int_equal(count_named(stack, "main"), 1);
+		last = json_array_get(frames, json_array_size(frames) - 1);
+		assert_true(has_symbol(last, "_start"));
+		assert_string_equal(live__text(last, "file"), builds[i]);
+	}
+}
+
+/* It is dead when its stack is unwound, and its files are known by their names alone. */
+static void test_dead(void **state)
+{
+	struct live *live = *state;
+	json_t *report, *process, *stack;
+	char words[128];
+	int code;
+
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(words, sizeof(words), "%s --fatal --depth 300 --cycle 2", builds[i]);
+		report = live__trace_command(live, "-i 0", words, NULL, &code);
+		assert_int_equal(code, 128 + 11);
+		process = only(live__at(report, "processes"));
+		stack = live__at(only(live__at(process, "crashes.list")), "stack");
+		assert_whole(stack);
+		assert_int_equal(count_named(stack, "alpha beta"), 300);
+		assert_int_equal(count_named(stack, "main"), 1);
+		assert_int_equal(count_named(stack, "_start"), 1);
+	}
+}
+
+/* A program that nobody here wrote, without frame pointers: sorting that compares by sorting. */
+static const char python[] = "'import sys; sys.setrecursionlimit(10**7)\n"
+			     "def f(n): return sorted([1, 2], key=lambda x: f(n + 1))\n"
+			     "f(0)'";
+static const char perl[] = "'no warnings; sub f { my @y = sort { f() } (1, 2); } f();'";
+
+static void check_program(struct live *live, const char *command, const char *names)
+{
+	struct live_process *shell;
+	json_t *report, *stack;
+	char path[128], script[512];
+
+	live__report_path(live, path, sizeof(path));
+	snprintf(script, sizeof(script), "ulimit -c 0; memtrace -q -i 0 -F json -o %s -- %s", path,
+		 command);
+	shell = live__start_shell(live, script);
+	assert_int_equal(live__exit_code(shell), 128 + 11);
+	report = live__load_report(live, path);
+	stack = live__at(only(live__at(only(live__at(report, "processes")), "stack.hits")),
+			 "stack");
+	assert_whole(stack);
+	assert_true(live__number(stack, "depth") > 5000);
+	assert_true(count_named(stack, names) > 1000);
+	assert_int_equal(count_named(stack, "_start"), 1);
+}
+
+static void test_python(void **state)
+{
+	char command[400];
+
+	snprintf(command, sizeof(command), "/usr/bin/python3 -c %s", python);
+	check_program(*state, command, "PyObject_CallOneArg");
+}
+
+static void test_perl(void **state)
+{
+	char command[400];
+
+	if (access("/usr/bin/perl", X_OK)) {
+		print_message("skip: no /usr/bin/perl\n");
+		skip();
+	}
+	snprintf(command, sizeof(command), "/usr/bin/perl -e %s", perl);
+	check_program(*state, command, "Perl_pp_sort");
+}
+
+/* More than there is room for at once: each has its stack in its turn, and nothing is kept. */
+static void test_many(void **state)
+{
+	struct live *live = *state;
+	unsigned int nr = 0, nr_stacks = 0;
+	json_t *report, *processes;
+	char path[128], script[512];
+
+	live__report_path(live, path, sizeof(path));
+	snprintf(script, sizeof(script),
+		 "ulimit -c 0; memtrace -q -f -i 0 -F json -o %s " ALL
+		 " -- sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do "
+		 "build/workloads/recurse --fatal --depth 3; sleep 0.15; done 2>/dev/null; true'",
+		 path);
+	assert_int_equal(live__exit_code(live__start_shell(live, script)), 0);
+	report = live__load_report(live, path);
+	processes = live__at(report, "processes");
+	for (size_t i = 0; i < json_array_size(processes); i++) {
+		json_t *list = live__at(json_array_get(processes, i), "crashes.list");
+
+		if (!json_array_size(list))
+			continue;
+		nr++;
+		nr_stacks += json_is_object(json_object_get(only(list), "stack"));
+	}
+	assert_int_equal(nr, 20);
+	assert_int_equal(nr_stacks, 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		live_test(test_main), live_test(test_thread), live_test(test_library),
+		live_test(test_dead), live_test(test_python), live_test(test_perl),
+		live_test(test_many),
+	};
+
+	return cmocka_run_group_tests_name("backtrace", tests, NULL, NULL);
+}
