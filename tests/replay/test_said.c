@@ -318,6 +318,21 @@ static json_t *only_hit(const struct replay *replay, const char *kind)
 	return hit;
 }
 
+/* As many frames as it has counted, of its three functions in turn. */
+static void check_recurse(const struct replay *replay)
+{
+	json_t *stack = live__at(only_hit(replay, "thread_guard"), "stack");
+	json_t *frames = live__at(stack, "frames");
+	int64_t nr = live__number(replay->said, "frames");
+
+	assert_true(json_is_false(live__at(stack, "cut_off")));
+	assert_number(json_array_get(frames, 0), "cycle", 3);
+	assert_number(json_array_get(frames, 0), "repeat", nr / 3);
+	/* What is left of the last turn, the thread's begin, and its two callers in the library. */
+	assert_int_equal(json_array_size(frames), 3 + nr % 3 + 4);
+	assert_number(stack, "depth", nr + 4);
+}
+
 static void check_stackover_main(const struct replay *replay)
 {
 	json_t *hit = only_hit(replay, "main_limit");
@@ -468,6 +483,7 @@ static const struct judge {
 	{"shmem", check_shmem},
 	{"slow", check_totals},
 	{"stackgrow", check_stackgrow},
+	{"recurse", check_recurse},
 	{"stackmark", check_stackmark},
 	{"stackover-altstack", check_stackover_altstack},
 	{"stackover-as", check_stackover_as},
