@@ -196,16 +196,7 @@ static const struct refusal refusals[] = {
 	 FAILURE_RLIMIT_MEMLOCK,
 	 {.as = NONE, .data = NONE, .memlock = 2 * PAGE},
 	 0},
-	/* Not of who may lock what he likes, nor where nothing is mapped. */
-	{MT_KIND_MLOCK,
-	 {HEAP, 3 * PAGE},
-	 ENOMEM,
-	 FAILURE_UNKNOWN,
-	 {.as = NONE,
-	  .data = NONE,
-	  .memlock = 2 * PAGE,
-	  .flags = MT_LIMITS_READ | MT_LIMITS_IPC_LOCK},
-	 0},
+	/* Where nothing is mapped, no limit is in the way. */
 	{MT_KIND_MLOCK,
 	 {HEAP + 0x20000, 3 * PAGE},
 	 ENOMEM,

@@ -56,11 +56,12 @@ static enum failure_cause against_rlimit(const struct failing *f, enum mt_limit 
 	return failing__is(f, cause, used_pages << PAGE_SHIFT, soft);
 }
 
-/* mlock_future_ok(), and do_mlock(): who has CAP_IPC_LOCK may. */
+/*
+ * mlock_future_ok(), do_mlock(). Nobody fails by it who has CAP_IPC_LOCK, but a process may have
+ * given that up since it was looked at.
+ */
 static enum failure_cause against_memlock(const struct failing *f, uint64_t pages)
 {
-	if (f->proc->limits.ipc_lock_known && f->proc->limits.ipc_lock)
-		return FAILURE_UNKNOWN;
 	return against_rlimit(f, MT_LIMIT_MEMLOCK, f->call->use ? f->call->use->locked_pages : 0,
 			      pages, FAILURE_RLIMIT_MEMLOCK);
 }
@@ -352,7 +353,7 @@ static enum failure_cause mlock__cause(const struct failing *f)
 				 : FAILURE_UNKNOWN;
 	if (range__has_hole(f))
 		return FAILURE_NOT_MAPPED;
-	cause = against_memlock(f, pages_of(bytes));
+	cause = f->proc->mirror.known ? against_memlock(f, pages_of(bytes)) : FAILURE_UNKNOWN;
 	return cause == FAILURE_UNKNOWN ? against_map_count(f, 1) : cause;
 }
 

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Limits that a process runs into, and how close it is to each: what failed and why says the
+ * workload, which made it so; what is in use says /proc.
+ */
+#include "live.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A number that follows a word in a file of /proc/PID. */
+static int64_t proc_number(int64_t pid, const char *file, const char *word)
+{
+	char path[64], line[256];
+	long long number = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%lld/%s", (long long)pid, file);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, word, strlen(word)))
+			number = atoll(line + strlen(word));
+	fclose(f);
+	return number;
+}
+
+/* As many mappings as its maps have, but the kernel's own page. */
+static int64_t proc_mappings(int64_t pid)
+{
+	char path[64], line[512];
+	int64_t nr = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%lld/maps", (long long)pid);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		nr += !strstr(line, "[vsyscall]");
+	fclose(f);
+	return nr;
+}
+
+static int64_t sysctl(const char *name)
+{
+	char path[64];
+	long long number = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lld", &number), 1);
+	fclose(f);
+	return number;
+}
+
+/* The row of limits.table with this name, of the process itself. */
+static json_t *limit_row(const json_t *process, const char *name)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(live__at(process, "limits.table"), i, row)
+	{
+		if (!strcmp(live__text(row, "name"), name))
+			return row;
+	}
+	fail_msg("no row of %s", name);
+	return NULL;
+}
+
+static void assert_now(const json_t *process, const char *name, int64_t now)
+{
+	assert_number(limit_row(process, name), "now", now);
+	assert_true(live__number(limit_row(process, name), "worst") >= now);
+}
+
+/* While the workload waits for its end: the same as the kernel's own words. */
+static void assert_use(const json_t *process, int64_t pid)
+{
+	assert_now(process, "RLIMIT_AS", proc_number(pid, "status", "VmSize:") << 10);
+	assert_now(process, "RLIMIT_DATA", proc_number(pid, "status", "VmData:") << 10);
+	assert_now(process, "RLIMIT_MEMLOCK", proc_number(pid, "status", "VmLck:") << 10);
+	assert_now(process, "vm.max_map_count", proc_mappings(pid));
+	assert_number(limit_row(process, "vm.max_map_count"), "limit", sysctl("vm/max_map_count"));
+	assert_true(live__number(limit_row(process, "RLIMIT_AS"), "worst") >=
+		    proc_number(pid, "status", "VmPeak:") << 10);
+}
+
+/* The closest first, then those without a limit. */
+static void assert_sorted(const json_t *process)
+{
+	double before = 1e9;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(live__at(process, "limits.table"), i, row)
+	{
+		const json_t *percent = live__at(row, "percent_worst");
+		double now = json_is_null(percent) ? -1 : json_number_value(percent);
+
+		assert_true(now <= before);
+		before = now;
+	}
+}
+
+static int64_t count_failures(const json_t *process, const json_t *like)
+{
+	int64_t nr = 0;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(live__at(process, "limits.failures"), i, row)
+	{
+		if (!like ||
+		    (live__has(row, "call", live__text(like, "call")) &&
+		     live__has(row, "errno", strerrorname_np((int)live__number(like, "errno"))) &&
+		     live__has(row, "cause", live__text(like, "cause"))))
+			nr += live__number(row, "count");
+	}
+	return nr;
+}
+
+/* Each is there as often as it happened, and there are no others. */
+static void assert_failures(const json_t *process, const json_t *result)
+{
+	int64_t sum = 0;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(live__at(result, "failures"), i, row)
+	{
+		if (count_failures(process, row) != live__number(row, "count"))
+			fail_msg("%s, not %s", json_dumps(live__at(process, "limits.failures"), 0),
+				 json_dumps(row, 0));
+		sum += live__number(row, "count");
+	}
+	assert_true(sum > 0);
+	assert_int_equal(count_failures(process, NULL), sum);
+}
+
+struct run {
+	struct live_process *workload;
+	json_t *result;
+	json_t *process;
+};
+
+/* The workload is left waiting for its end, so that its state can be read. */
+static void run__limits(struct run *run, struct live *live, const char *words)
+{
+	struct live_process *memtrace;
+	char path[128], text[512];
+	json_t *report;
+
+	run->workload = live__start_workload(live, words);
+	live__report_path(live, path, sizeof(path));
+	snprintf(text, sizeof(text), "-p %d -i 0 -F json -o %s", run->workload->pid, path);
+	memtrace = live__start_memtrace(live, text);
+	live__await_tracing(memtrace);
+	live__say(run->workload, "\n");
+	run->result = live__read_json(live, run->workload);
+	assert_int_equal(kill(memtrace->pid, SIGINT), 0);
+	assert_int_equal(live__exit_code(memtrace), 0);
+	report = live__load_report(live, path);
+	live__assert_sound(report, run->workload->pid);
+	run->process = live__process(report, run->workload->pid);
+	assert_failures(run->process, run->result);
+	assert_use(run->process, run->workload->pid);
+	assert_sorted(run->process);
+}
+
+static void run__end(struct run *run)
+{
+	live__close_stdin(run->workload);
+	assert_int_equal(live__exit_code(run->workload), 0);
+}
+
+/* It has set this limit for itself, and has come so close to it that the report warns. */
+static void check_rlimit(struct live *live, const char *words, const char *proc_name)
+{
+	struct run run;
+	const json_t *row;
+
+	run__limits(&run, live, words);
+	row = limit_row(run.process, live__text(run.result, "limit_name"));
+	assert_number(row, "limit", live__number(run.result, "limit"));
+	assert_number(row, "limit", proc_number(run.workload->pid, "limits", proc_name));
+	assert_true(json_is_true(live__at(row, "near")) == (live__number(row, "limit") > 0));
+	assert_true(live__number(row, "worst") <= live__number(row, "limit"));
+	run__end(&run);
+}
+
+static void test_rlimits(void **state)
+{
+	check_rlimit(*state, "limits --of as --times 5", "Max address space");
+	check_rlimit(*state, "limits --of data", "Max data size");
+	check_rlimit(*state, "limits --of memlock", "Max locked memory");
+	check_rlimit(*state, "limits --of memlock-zero", "Max locked memory");
+}
+
+static void test_map_count(void **state)
+{
+	struct run run;
+	const json_t *row;
+
+	run__limits(&run, *state, "limits --of map-count");
+	row = limit_row(run.process, "vm.max_map_count");
+	assert_true(live__number(row, "worst") >= live__number(row, "limit"));
+	assert_true(json_is_true(live__at(row, "near")));
+	/* It is what is closest. */
+	assert_true(row == json_array_get(live__at(run.process, "limits.table"), 0));
+	run__end(&run);
+}
+
+static void check_nothing_near(struct live *live, const char *words)
+{
+	struct run run;
+	json_t *row;
+	size_t i;
+
+	run__limits(&run, live, words);
+	json_array_foreach(live__at(run.process, "limits.table"), i, row)
+	{
+		assert_true(json_is_false(live__at(row, "near")) ||
+			    live__has(row, "source", "cgroup"));
+	}
+	run__end(&run);
+}
+
+static void test_no_limit_of_its_own(void **state)
+{
+	check_nothing_near(*state, "limits --of space");
+	check_nothing_near(*state, "limits --of nothing --times 7");
+	if (!sysctl("vm/overcommit_memory"))
+		check_nothing_near(*state, "limits --of overcommit");
+}
+
+/* What was reached before memtrace came is in the kernel's own mark. */
+static void test_peak_before(void **state)
+{
+	struct live_process *workload, *memtrace;
+	struct live *live = *state;
+	json_t *report, *row;
+	char path[128], text[256];
+
+	workload = live__start_workload(live, "limits --of as");
+	live__say(workload, "\n");
+	live__read_json(live, workload);
+	live__report_path(live, path, sizeof(path));
+	snprintf(text, sizeof(text), "-p %d -i 0 -d 0.1 -F json -o %s", workload->pid, path);
+	memtrace = live__start_memtrace(live, text);
+	assert_int_equal(live__exit_code(memtrace), 0);
+	report = live__load_report(live, path);
+	row = limit_row(live__process(report, workload->pid), "RLIMIT_AS");
+	assert_number(row, "worst", proc_number(workload->pid, "status", "VmPeak:") << 10);
+	assert_number(row, "limit", proc_number(workload->pid, "limits", "Max address space"));
+}
+
+/* A recording tells the same. */
+static void test_recorded(void **state)
+{
+	struct live *live = *state;
+	struct live_process *recorder;
+	char text[512], path[128];
+	json_t *report, *process;
+
+	snprintf(text, sizeof(text), "record -q -o %s -- build/workloads/limits --of nothing",
+		 live__path(live, "limits.mtr").s);
+	recorder = live__run_memtrace(live, text, 0);
+	assert_non_null(strstr(live__out(recorder), "failures"));
+	live__report_path(live, path, sizeof(path));
+	snprintf(text, sizeof(text), "report -F json -o %s %s", path,
+		 live__path(live, "limits.mtr").s);
+	live__run_memtrace(live, text, 0);
+	report = live__load_report(live, path);
+	process = json_array_get(live__at(report, "processes"), 0);
+	assert_failures(process, json_loads(live__out(recorder), 0, NULL));
+	assert_true(json_array_size(live__at(process, "limits.table")) >= 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		live_test(test_rlimits),
+		live_test(test_map_count),
+		live_test(test_no_limit_of_its_own),
+		live_test(test_peak_before),
+		live_test(test_recorded),
+	};
+
+	return cmocka_run_group_tests_name("limits", tests, NULL, NULL);
+}
