@@ -204,7 +204,8 @@ static void test_calls(void **state)
 		   FLT(0, 0));
 	assert_row(export, "{\"kind\":\"mmap\",\"size_bytes\":9223372036854775807,"
 			   "\"result\":\"ENOMEM\","
-			   "\"detail\":\"prot=--- private anonymous flags=0x4000000\"}");
+			   "\"detail\":\"prot=--- private anonymous flags=0x4000000 "
+			   "cause=address_space limit=140737488355328\"}");
 	feed__call(feed, MT_KIND_MPROTECT, PID, ARGS(AREA, PAGE, PROT_READ), 0, FLT(0, 0));
 	assert_row(export, "{\"kind\":\"mprotect\",\"address\":\"0x7f1000000000\","
 			   "\"region\":\"anon\",\"size_bytes\":4096,\"result\":\"0\","
@@ -216,7 +217,7 @@ static void test_calls(void **state)
 	feed__call(feed, MT_KIND_MADVISE, PID, ARGS(AREA, PAGE, 9999), -EINVAL, FLT(0, 0));
 	assert_row(export, "{\"kind\":\"madvise\",\"address\":\"0x7f1000000000\","
 			   "\"region\":\"anon\",\"size_bytes\":4096,\"result\":\"EINVAL\","
-			   "\"detail\":\"advice=9999\"}");
+			   "\"detail\":\"advice=9999 cause=bad_argument\"}");
 	feed__call(feed, MT_KIND_MREMAP, PID,
 		   ARGS(AREA + PAGE, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED),
 		   AREA + 64 * PAGE, FLT(0, 0));
@@ -232,13 +233,15 @@ static void test_calls(void **state)
 			   "\"size_bytes\":196608,\"result\":\"0x730000\"}");
 	feed__call(feed, MT_KIND_BRK, PID, ARGS(HEAP + (1ULL << 40)), HEAP + 0x30000, FLT(0, 0));
 	assert_row(export, "{\"kind\":\"brk\",\"address\":\"0x10000700000\",\"region\":\"heap\","
-			   "\"size_bytes\":196608,\"result\":\"ENOMEM\"}");
+			   "\"size_bytes\":196608,\"result\":\"ENOMEM\","
+			   "\"detail\":\"cause=unknown\"}");
 	feed__call(feed, MT_KIND_BRK, PID, ARGS(0), HEAP + 0x30000, FLT(0, 0));
 	assert_row(export, "{\"kind\":\"brk\",\"region\":\"heap\",\"size_bytes\":196608,"
 			   "\"result\":\"0x730000\"}");
 	feed__call(feed, MT_KIND_MLOCK, PID, ARGS(HEAP, PAGE), -4000, FLT(0, 0));
 	assert_row(export, "{\"kind\":\"mlock\",\"address\":\"0x700000\",\"region\":\"heap\","
-			   "\"size_bytes\":4096,\"result\":\"-4000\"}");
+			   "\"size_bytes\":4096,\"result\":\"-4000\","
+			   "\"detail\":\"cause=unknown\"}");
 	feed__call(feed, MT_KIND_MLOCKALL, PID, ARGS(MCL_CURRENT | MCL_FUTURE), 0, FLT(0, 0));
 	assert_row(export, "{\"kind\":\"mlockall\",\"result\":\"0\","
 			   "\"detail\":\"current future\"}");

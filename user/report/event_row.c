@@ -163,6 +163,20 @@ static void fill_result(const struct filling *f, bool is_address)
 		snprintf(result, size, "0");
 }
 
+/* Why a memory call failed: the model has just found it out. */
+static void fill_failure(const struct filling *f)
+{
+	const struct failure *failure = f->proc ? &f->proc->limits.last_failure : NULL;
+
+	if (f->ev->kind < MT_KIND_MMAP || f->ev->kind > MT_KIND_MLOCKALL || !f->ev->call.err)
+		return;
+	if (!failure || failure->time_ns != f->ev->time_ns || failure->tid != f->ev->tid)
+		return;
+	detail__add(f->row, "cause=%s", failure_cause__name(failure->cause));
+	if (failure->limit != BYTES_UNKNOWN)
+		detail__add(f->row, "limit=%llu", (unsigned long long)failure->limit);
+}
+
 static void fill_mmap(const struct filling *f)
 {
 	static const struct word flags[] = {
@@ -461,5 +475,6 @@ bool report__event(struct model *model, const struct event *ev, struct report_ev
 	if (filling.proc)
 		row__set_names(row, filling.proc, ev->tid);
 	kinds[ev->kind].fill(&filling);
+	fill_failure(&filling);
 	return row->kind;
 }
