@@ -145,6 +145,11 @@ json_t *live__mapping_named(const json_t *process, const char *name);
 /* Calls that failed with this errno, by heap.failures. */
 int64_t live__failures(const json_t *process, const char *call, int err);
 
+/* The first row of limits.table with this name. */
+json_t *live__limit(const json_t *process, const char *name);
+/* Those that the workload limits says are there as often as they happened, and no others. */
+void live__assert_limit_failures(const json_t *process, const json_t *result);
+
 /* Each fault that is counted has one cause. */
 void live__assert_causes_add_up(const json_t *process);
 /*

@@ -122,6 +122,54 @@ int64_t live__failures(const json_t *process, const char *call, int err)
 	return 0;
 }
 
+json_t *live__limit(const json_t *process, const char *name)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(live__at(process, "limits.table"), i, row)
+	{
+		if (!strcmp(live__text(row, "name"), name))
+			return row;
+	}
+	fail_msg("no row of %s", name);
+	return NULL;
+}
+
+static int64_t count_failures(const json_t *process, const json_t *like)
+{
+	int64_t nr = 0;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(live__at(process, "limits.failures"), i, row)
+	{
+		if (!like ||
+		    (live__has(row, "call", live__text(like, "call")) &&
+		     live__has(row, "errno", strerrorname_np((int)live__number(like, "errno"))) &&
+		     live__has(row, "cause", live__text(like, "cause"))))
+			nr += live__number(row, "count");
+	}
+	return nr;
+}
+
+void live__assert_limit_failures(const json_t *process, const json_t *result)
+{
+	int64_t sum = 0;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(live__at(result, "failures"), i, row)
+	{
+		if (count_failures(process, row) != live__number(row, "count"))
+			fail_msg("%s, not %s", json_dumps(live__at(process, "limits.failures"), 0),
+				 json_dumps(row, 0));
+		sum += live__number(row, "count");
+	}
+	assert_true(sum > 0);
+	assert_int_equal(count_failures(process, NULL), sum);
+}
+
 static void assert_check(const json_t *process)
 {
 	json_t *check = live__at(process, "check");

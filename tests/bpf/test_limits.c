@@ -60,25 +60,10 @@ static int64_t sysctl(const char *name)
 	return number;
 }
 
-/* The row of limits.table with this name, of the process itself. */
-static json_t *limit_row(const json_t *process, const char *name)
-{
-	json_t *row;
-	size_t i;
-
-	json_array_foreach(live__at(process, "limits.table"), i, row)
-	{
-		if (!strcmp(live__text(row, "name"), name))
-			return row;
-	}
-	fail_msg("no row of %s", name);
-	return NULL;
-}
-
 static void assert_now(const json_t *process, const char *name, int64_t now)
 {
-	assert_number(limit_row(process, name), "now", now);
-	assert_true(live__number(limit_row(process, name), "worst") >= now);
+	assert_number(live__limit(process, name), "now", now);
+	assert_true(live__number(live__limit(process, name), "worst") >= now);
 }
 
 /* While the workload waits for its end: the same as the kernel's own words. */
@@ -88,8 +73,9 @@ static void assert_use(const json_t *process, int64_t pid)
 	assert_now(process, "RLIMIT_DATA", proc_number(pid, "status", "VmData:") << 10);
 	assert_now(process, "RLIMIT_MEMLOCK", proc_number(pid, "status", "VmLck:") << 10);
 	assert_now(process, "vm.max_map_count", proc_mappings(pid));
-	assert_number(limit_row(process, "vm.max_map_count"), "limit", sysctl("vm/max_map_count"));
-	assert_true(live__number(limit_row(process, "RLIMIT_AS"), "worst") >=
+	assert_number(live__limit(process, "vm.max_map_count"), "limit",
+		      sysctl("vm/max_map_count"));
+	assert_true(live__number(live__limit(process, "RLIMIT_AS"), "worst") >=
 		    proc_number(pid, "status", "VmPeak:") << 10);
 }
 
@@ -108,41 +94,6 @@ static void assert_sorted(const json_t *process)
 		assert_true(now <= before);
 		before = now;
 	}
-}
-
-static int64_t count_failures(const json_t *process, const json_t *like)
-{
-	int64_t nr = 0;
-	json_t *row;
-	size_t i;
-
-	json_array_foreach(live__at(process, "limits.failures"), i, row)
-	{
-		if (!like ||
-		    (live__has(row, "call", live__text(like, "call")) &&
-		     live__has(row, "errno", strerrorname_np((int)live__number(like, "errno"))) &&
-		     live__has(row, "cause", live__text(like, "cause"))))
-			nr += live__number(row, "count");
-	}
-	return nr;
-}
-
-/* Each is there as often as it happened, and there are no others. */
-static void assert_failures(const json_t *process, const json_t *result)
-{
-	int64_t sum = 0;
-	json_t *row;
-	size_t i;
-
-	json_array_foreach(live__at(result, "failures"), i, row)
-	{
-		if (count_failures(process, row) != live__number(row, "count"))
-			fail_msg("%s, not %s", json_dumps(live__at(process, "limits.failures"), 0),
-				 json_dumps(row, 0));
-		sum += live__number(row, "count");
-	}
-	assert_true(sum > 0);
-	assert_int_equal(count_failures(process, NULL), sum);
 }
 
 struct run {
@@ -170,7 +121,7 @@ static void run__limits(struct run *run, struct live *live, const char *words)
 	report = live__load_report(live, path);
 	live__assert_sound(report, run->workload->pid);
 	run->process = live__process(report, run->workload->pid);
-	assert_failures(run->process, run->result);
+	live__assert_limit_failures(run->process, run->result);
 	assert_use(run->process, run->workload->pid);
 	assert_sorted(run->process);
 }
@@ -188,7 +139,7 @@ static void check_rlimit(struct live *live, const char *words, const char *proc_
 	const json_t *row;
 
 	run__limits(&run, live, words);
-	row = limit_row(run.process, live__text(run.result, "limit_name"));
+	row = live__limit(run.process, live__text(run.result, "limit_name"));
 	assert_number(row, "limit", live__number(run.result, "limit"));
 	assert_number(row, "limit", proc_number(run.workload->pid, "limits", proc_name));
 	assert_true(json_is_true(live__at(row, "near")) == (live__number(row, "limit") > 0));
@@ -210,7 +161,7 @@ static void test_map_count(void **state)
 	const json_t *row;
 
 	run__limits(&run, *state, "limits --of map-count");
-	row = limit_row(run.process, "vm.max_map_count");
+	row = live__limit(run.process, "vm.max_map_count");
 	assert_true(live__number(row, "worst") >= live__number(row, "limit"));
 	assert_true(json_is_true(live__at(row, "near")));
 	/* It is what is closest. */
@@ -257,7 +208,7 @@ static void test_peak_before(void **state)
 	memtrace = live__start_memtrace(live, text);
 	assert_int_equal(live__exit_code(memtrace), 0);
 	report = live__load_report(live, path);
-	row = limit_row(live__process(report, workload->pid), "RLIMIT_AS");
+	row = live__limit(live__process(report, workload->pid), "RLIMIT_AS");
 	assert_number(row, "worst", proc_number(workload->pid, "status", "VmPeak:") << 10);
 	assert_number(row, "limit", proc_number(workload->pid, "limits", "Max address space"));
 }
@@ -280,7 +231,7 @@ static void test_recorded(void **state)
 	live__run_memtrace(live, text, 0);
 	report = live__load_report(live, path);
 	process = json_array_get(live__at(report, "processes"), 0);
-	assert_failures(process, json_loads(live__out(recorder), 0, NULL));
+	live__assert_limit_failures(process, json_loads(live__out(recorder), 0, NULL));
 	assert_true(json_array_size(live__at(process, "limits.table")) >= 5);
 }
 

@@ -99,6 +99,18 @@ static void check_brksteps(const struct replay *replay)
 		      live__number(replay->said, "pages"));
 }
 
+static void check_limits(const struct replay *replay)
+{
+	const char *limit = live__text(replay->said, "limit_name");
+
+	live__assert_limit_failures(replay->process, replay->said);
+	if (!strcmp(limit, "none"))
+		return;
+	assert_number(live__limit(replay->process, limit), "limit",
+		      live__number(replay->said, "limit"));
+	assert_true(json_is_true(live__at(live__limit(replay->process, limit), "near")));
+}
+
 /* It prints no figures; these are in its source. */
 static void check_demo(const struct replay *replay)
 {
@@ -474,6 +486,10 @@ static const struct judge {
 	{"huge", check_totals},
 	{"huge-drop", check_totals},
 	{"huge-threads", check_totals},
+	{"limits-as", check_limits},
+	{"limits-data", check_limits},
+	{"limits-memlock", check_limits},
+	{"limits-nothing", check_limits},
 	{"manyprocs", check_manyprocs},
 	{"mmaps", check_mmaps},
 	{"numahint", check_numahint},

@@ -49,6 +49,8 @@ static void cgroup__note(struct cgroup *cgroup, const struct mt_cgroup *rec)
 	limit_level__note(&cgroup->max, rec->usage_bytes, rec->max_bytes);
 	limit_level__note(&cgroup->high, rec->usage_bytes, rec->high_bytes);
 	cgroup->held_bytes = rec->held_bytes;
+	if (rec->held_bytes != BYTES_UNKNOWN && rec->held_bytes > cgroup->held_most_bytes)
+		cgroup->held_most_bytes = rec->held_bytes;
 	cgroup->max_events = since(rec->max_events, cgroup->before.max_events);
 	cgroup->high_events = since(rec->high_events, cgroup->before.high_events);
 	cgroup->oom_kills = since(rec->oom_kills, cgroup->before.oom_kills);

@@ -11,7 +11,8 @@ struct cgroup {
 	char path[MT_PATH_BYTES];
 	struct limit_level max;
 	struct limit_level high;
-	uint64_t held_bytes; /* of usage, no page cache; BYTES_UNKNOWN */
+	uint64_t held_bytes;	  /* of usage, no page cache; BYTES_UNKNOWN */
+	uint64_t held_most_bytes; /* the most of that */
 	/* While it was known: */
 	uint64_t max_events;
 	uint64_t high_events;

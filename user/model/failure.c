@@ -443,6 +443,10 @@ static uint64_t call__asked_bytes(const struct event_call *call)
 		return call->addr > call->ret ? call->addr - call->ret : 0;
 	case CALL_MREMAP:
 		return call->new_size_bytes;
+	case CALL_MLOCK:
+		return !call->all  ? call->size_bytes
+		       : call->use ? call->use->total_pages << PAGE_SHIFT
+				   : 0;
 	default:
 		return call->size_bytes;
 	}

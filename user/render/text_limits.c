@@ -56,8 +56,9 @@ static void warning(struct text *text, const struct report_limit *limit)
 			    units__count(limit->oom_kills).s,
 			    limit->oom_kills == 1 ? " was" : "es were");
 	else
-		text__wrapf(text, 2, "%s of %s: %s of it cannot be dropped as page cache can",
-			    limit->name, scope, units__percent(limit->held_bytes, limit->limit).s);
+		text__wrapf(text, 2, "%s of %s: %s of it could not be dropped as page cache can",
+			    limit->name, scope,
+			    units__percent(limit->held_most_bytes, limit->limit).s);
 	text__style(text, STYLE_NONE);
 	text__end(text);
 	free(scope);

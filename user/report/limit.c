@@ -113,8 +113,8 @@ static bool cgroup__is_near(const struct cgroup *cgroup, const struct limit_leve
 		return false;
 	if (level == &cgroup->max && cgroup->oom_kills)
 		return true;
-	return cgroup->held_bytes != BYTES_UNKNOWN && level->limit &&
-	       100.0 * (double)cgroup->held_bytes / (double)level->limit >= NEAR_PERCENT;
+	return level->limit &&
+	       100.0 * (double)cgroup->held_most_bytes / (double)level->limit >= NEAR_PERCENT;
 }
 
 static int build_cgroup(const struct cgroup *cgroup, struct report_process *row)
@@ -135,6 +135,7 @@ static int build_cgroup(const struct cgroup *cgroup, struct report_process *row)
 	if (!limit)
 		return -ENOMEM;
 	limit->held_bytes = cgroup->held_bytes;
+	limit->held_most_bytes = cgroup->held_most_bytes;
 	limit->events = cgroup->max_events;
 	limit->oom_kills = cgroup->oom_kills;
 	limit->near = cgroup__is_near(cgroup, &cgroup->max);
@@ -144,6 +145,7 @@ static int build_cgroup(const struct cgroup *cgroup, struct report_process *row)
 	if (!limit)
 		return -ENOMEM;
 	limit->held_bytes = cgroup->held_bytes;
+	limit->held_most_bytes = cgroup->held_most_bytes;
 	limit->events = cgroup->high_events;
 	limit->near = cgroup__is_near(cgroup, &cgroup->high);
 	return 0;

@@ -100,7 +100,8 @@ struct report_limit {
 	bool near;	    /* so close that somebody should know: 80 % of what refuses or kills */
 	/* Of a cgroup: */
 	uint64_t held_bytes; /* of now, what is not page cache; BYTES_UNKNOWN */
-	uint64_t events;     /* so often memory had to be freed for it while it was traced */
+	uint64_t held_most_bytes;
+	uint64_t events; /* so often memory had to be freed for it while it was traced */
 	uint64_t oom_kills;
 };
 
