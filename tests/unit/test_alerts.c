@@ -26,7 +26,8 @@ struct shown {
 	size_t len;
 	unsigned int nr;
 	uint64_t nr_more;
-	char stack[512]; /* of the last one */
+	unsigned int nr_merged; /* rows of them that are not shown */
+	char stack[512];	/* of the last one */
 };
 
 static int show(void *ctx, const struct report_notice *row)
@@ -35,6 +36,12 @@ static int show(void *ctx, const struct report_notice *row)
 	char *text = report_notice__text(row);
 
 	assert_non_null(text);
+	if (row->merged) {
+		shown->nr_merged++;
+		assert_false(row->more);
+		free(text);
+		return 0;
+	}
 	shown->len +=
 		snprintf(shown->text + shown->len, sizeof(shown->text) - shown->len, "%s\n", text);
 	assert_true(shown->len < sizeof(shown->text));
@@ -218,6 +225,7 @@ static void test_storm(void **state)
 					   "worker[4242] and 1,000 more like it\n"));
 	pass(feed, &alerts, SEC);
 	assert_int_equal(shown.nr_more, 4997);
+	assert_int_equal(shown.nr_merged, 5);
 	assert_int_equal(shown.nr, 3);
 	/* It is over: the next one is news. */
 	pass(feed, &alerts, SEC);

@@ -53,6 +53,8 @@ struct burst {
 	uint64_t nr_merged;
 	unsigned int nr_kinds_merged;
 	uint64_t merged_realtime_ns; /* the last one */
+	bool sampled;
+	struct alert sample; /* the first one that was merged */
 };
 
 static int alerts__push(struct alerts *alerts, const struct alert *alert)
@@ -77,6 +79,7 @@ static int alert__refresh(struct alert *alert, struct model *model, bool utf8)
 	if (err && err != -ENOENT)
 		return err;
 	if (!err) {
+		row.merged = alert->row.merged;
 		report_notice__release(&alert->row);
 		alert->row = row;
 	}
@@ -102,12 +105,18 @@ static void burst__next_window(struct burst *burst, uint64_t now_ns)
 	burst->nr_kinds_merged = 0;
 }
 
-static int burst__tell(struct alerts *alerts, const struct burst *burst)
+/* Their number, and one of them for who wants to know what they are. */
+static int burst__tell(struct alerts *alerts, struct burst *burst)
 {
 	struct alert alert = {.complete = true};
-	int err = report__more_notices(burst->comm, burst->pid, burst->nr_merged,
-				       burst->nr_kinds_merged == 1, burst->merged_realtime_ns,
-				       &alert.row);
+	int err = burst->sampled ? alerts__push(alerts, &burst->sample) : 0;
+
+	if (err)
+		return err;
+	burst->sampled = false;
+	err = report__more_notices(burst->comm, burst->pid, burst->nr_merged,
+				   burst->nr_kinds_merged == 1, burst->merged_realtime_ns,
+				   &alert.row);
 
 	if (err)
 		return err;
@@ -215,6 +224,7 @@ static int alerts__take_one(struct alerts *alerts, struct model *model, const st
 	};
 	const struct process *proc = model__find_process(model, notice->pid);
 	struct burst *burst;
+	bool admitted;
 	int err = alerts__close_windows(alerts, notice->time_ns);
 
 	if (err || !proc)
@@ -223,11 +233,17 @@ static int alerts__take_one(struct alerts *alerts, struct model *model, const st
 	if (!burst)
 		return -ENOMEM;
 	/* Before its words are made: there may be very many. */
-	if (!burst__admit(burst, notice, report__realtime_ns(model, notice->time_ns)))
+	admitted = burst__admit(burst, notice, report__realtime_ns(model, notice->time_ns));
+	if (!admitted && burst->sampled)
 		return 0;
 	err = report__notice(model, notice, &alert.row);
 	if (err)
 		return err == -ENOENT ? 0 : err;
+	if (!admitted) {
+		alert.row.merged = burst->sampled = true;
+		burst->sample = alert;
+		return 0;
+	}
 	err = alerts__push(alerts, &alert);
 	if (err)
 		report_notice__release(&alert.row);
@@ -293,6 +309,9 @@ void alerts__release(struct alerts *alerts)
 {
 	for (size_t i = 0; i < alerts->waiting.nr; i++)
 		report_notice__release(&alerts->waiting.items[i].row);
+	for (size_t i = 0; i < alerts->bursts.nr; i++)
+		if (alerts->bursts.items[i].sampled)
+			report_notice__release(&alerts->bursts.items[i].sample.row);
 	array__free(&alerts->waiting);
 	array__free(&alerts->bursts);
 }

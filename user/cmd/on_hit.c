@@ -310,8 +310,13 @@ void on_hit__take(struct on_hit *on_hit, const struct report_notice *row, uint64
 {
 	if (!is_wanted(row) || on_hit__is_of_hook(on_hit, row))
 		return;
-	if (row->more || (on_hit->next.nr && row->handled && !on_hit->next_handled)) {
-		on_hit->nr_skipped += row->more ?: 1;
+	if (row->more) {
+		/* One of them came as a row. */
+		on_hit->nr_skipped += row->more - 1;
+		return;
+	}
+	if ((on_hit->next.nr && row->handled && !on_hit->next_handled)) {
+		on_hit->nr_skipped++;
 		return;
 	}
 	if (on_hit->next.nr)

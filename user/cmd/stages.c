@@ -100,7 +100,7 @@ static int stages__alert(void *ctx, const struct report_notice *row)
 
 	if (stages->on_hit)
 		on_hit__take(stages->on_hit, row, clock__now_ns());
-	return view__notice(&stages->view, row);
+	return row->merged ? 0 : view__notice(&stages->view, row);
 }
 
 static void stages__want_notices(struct stages *stages, const struct options *opt)

@@ -120,7 +120,7 @@ const struct verb_option verb_options[] = {
 	{TRACE, {"quiet", 'q', NULL, 0, "no lines, only the report", 2}},
 	{LIVE,
 	 {"on-hit", KEY_ON_HIT, "CMD", 0,
-	  "run CMD (by sh) when a stack is at its limit, or the like; memtrace(8), HOOK", 2}},
+	  "run CMD (by sh) at a stack overflow, a crash, or a limit: memtrace(8), HOOK", 2}},
 	{TRACE, {"slow", KEY_SLOW, "USEC", 0, "list each fault that takes USEC or longer", 2}},
 	{RECORD,
 	 {"slow", KEY_SLOW, "USEC", 0,

@@ -43,6 +43,7 @@ struct report_notice {
 	/* The parent's pid, its parent's, and so on, as far as they are known. */
 	uint32_t forebears[NOTICE_FOREBEARS];
 	unsigned int nr_forebears;
+	bool merged;   /* one of those that a row of more counts: nobody is to be shown it */
 	uint64_t more; /* it stands for so many that have no row; 0: it is one */
 	char *stack;   /* functions, innermost first, a ';' between them; NULL: not known */
 };
