@@ -11,7 +11,7 @@
 
 #include <signal.h>
 
-#include "events.h"
+#include "signals.h"
 
 #define LIMIT_ADDR (STACK_END - STACK_LIMIT)
 #define THREAD (PID + 1)
@@ -205,14 +205,257 @@ static void test_hits_are_bounded(void **state)
 	assert_int_equal(feed__proc(feed)->stack.hits_total, MAX_STACK_HITS + 10);
 }
 
+/* A bad access with all that the kernel says of it since 1.2; no mapping is there. */
+static struct mt_signal_more access_at(uint32_t tid, uint64_t addr, uint64_t sp)
+{
+	struct mt_signal_more rec = signal__at(addr, SEGV_MAPERR, ERROR_WRITE);
+
+	rec.signal.hdr.tid = tid;
+	rec.signal.sp = sp;
+	rec.signal.stack_vm_bytes = 0x21000;
+	signal__set_vma(&rec, 0, 0, 0);
+	return rec;
+}
+
+/* The hit that it is; NULL: it is none. It has a crash in any case. */
+static const struct stack_hit *take(struct feed *feed, struct mt_signal_more rec)
+{
+	uint64_t before = feed__proc(feed)->stack.hits_total;
+	const struct crash *crash = feed__crash(feed, &rec);
+	bool is_hit = feed__proc(feed)->stack.hits_total != before;
+
+	assert_int_equal(crash->verdict == VERDICT_STACK_OVERFLOW, is_hit);
+	return is_hit ? stack__find_hit(feed__proc(feed), rec.signal.hdr.tid, feed->now_ns) : NULL;
+}
+
+static void assert_kind(const struct stack_hit *hit, enum stack_hit_kind kind, uint64_t size_bytes,
+			uint64_t limit_bytes)
+{
+	assert_non_null(hit);
+	assert_string_equal(stack_hit_kind__name(hit->kind), stack_hit_kind__name(kind));
+	assert_int_equal(hit->size_bytes, size_bytes);
+	assert_int_equal(hit->limit_bytes, limit_bytes);
+}
+
+/* Another mapping is too near for the kernel: 256 pages, counted from the page that is asked for.
+ */
+static void test_guard_gap(void **state)
+{
+	const uint64_t addr = STACK_START - 2 * PAGE + 8, end = (addr & ~(PAGE - 1)) - 255 * PAGE;
+	struct feed *feed = *state;
+	struct mt_signal_more rec = access_at(PID, addr, addr + 64);
+	const struct crash *crash;
+
+	feed__mmap(feed, end - PAGE, PAGE, PROT_READ, ANON, FLT(0, 0));
+	assert_kind(take(feed, rec), HIT_GUARD_GAP, 0x21000, STACK_LIMIT);
+	crash = crashes__last(feed__proc(feed));
+	assert_true(crash->below.end == end && crash->fatal && crash->hit.died);
+	assert_int_equal(stack__bytes(feed__proc(feed)), 0x21000);
+	/* What cannot be accessed is not in the way: it was something else. */
+	feed__call(feed, MT_KIND_MPROTECT, PID, ARGS(end - PAGE, PAGE, PROT_NONE), 0, FLT(0, 0));
+	assert_kind(take(feed, rec), HIT_NO_MEMORY, 0x21000, STACK_LIMIT);
+	/* A page farther away, neither. */
+	feed__mmap(feed, end - 2 * PAGE, PAGE, RW, ANON, FLT(0, 0));
+	feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(end - PAGE, PAGE), 0, FLT(0, 0));
+	assert_kind(take(feed, rec), HIT_NO_MEMORY, 0x21000, STACK_LIMIT);
+	/* Beyond its limit it is the limit that counts. */
+	rec.signal.stack_limit_bytes = 0x21000;
+	assert_kind(take(feed, rec), HIT_MAIN_LIMIT, 0x21000, 0x21000);
+	/* Not by the code that works on the stack. */
+	rec = access_at(PID, addr, STACK_END - 8);
+	assert_null(take(feed, rec));
+	rec = access_at(PID, addr, HEAP + 8);
+	assert_null(take(feed, rec));
+}
+
+static void test_no_memory(void **state)
+{
+	const uint64_t addr = STACK_START - 4 * PAGE;
+	struct feed *feed = *state;
+	struct mt_signal_more rec = access_at(PID, addr, addr);
+	const struct stack_hit *hit;
+
+	/* 100 pages mapped, four more wanted. */
+	rec.use.total_pages = 100;
+	rec.as_limit_bytes = 104 * PAGE;
+	hit = take(feed, rec);
+	assert_kind(hit, HIT_NO_MEMORY, 0x21000, STACK_LIMIT);
+	assert_true(hit->as_limit_bytes == BYTES_UNKNOWN);
+	rec.as_limit_bytes = 104 * PAGE - 1;
+	hit = take(feed, rec);
+	assert_int_equal(hit->as_limit_bytes, 104 * PAGE - 1);
+	assert_int_equal(feed__proc(feed)->stack.peak_bytes, 0x21000);
+	/* The kernel has found a mapping, or has not looked. */
+	signal__set_vma(&rec, addr, addr + PAGE, PROT_READ);
+	assert_null(take(feed, rec));
+	rec.signal.hdr.flags = 0;
+	rec.signal.vma_end = 0;
+	assert_null(take(feed, rec));
+	/* Unlimited. */
+	rec = access_at(PID, addr, addr);
+	rec.signal.stack_limit_bytes = ~0ULL;
+	assert_kind(take(feed, rec), HIT_NO_MEMORY, 0x21000, BYTES_UNKNOWN);
+}
+
+static void test_altstack(void **state)
+{
+	const uint64_t start = 0x7e1000001000ULL, size = 2 * PAGE;
+	struct feed *feed = *state;
+	struct mt_signal_more rec = access_at(THREAD, start - 8, start + 16);
+
+	feed__mmap(feed, start, size, RW, ANON, FLT(0, 0));
+	assert_null(take(feed, rec));
+	rec.altstack_start = start;
+	rec.altstack_bytes = size;
+	assert_kind(take(feed, rec), HIT_ALTSTACK, size, size);
+	rec.signal.sp = start - 256;
+	rec.signal.addr = rec.signal.sp;
+	assert_kind(take(feed, rec), HIT_ALTSTACK, size, size);
+	/* A handler's wild access, above its stack, or by another stack. */
+	rec.signal.sp = start + 16;
+	rec.signal.addr = 8;
+	assert_null(take(feed, rec));
+	rec.signal.addr = start + size;
+	assert_null(take(feed, rec));
+	rec.signal.addr = start - 8;
+	rec.signal.sp = start + size;
+	assert_null(take(feed, rec));
+	rec.signal.sp = STACK_START + 64;
+	assert_null(take(feed, rec));
+	/* The thread's own stack, directly below. */
+	feed__mmap(feed, start - PAGE, PAGE, RW, ANON, FLT(0, 0));
+	rec.signal.addr = start - PAGE - 8;
+	rec.signal.sp = start - PAGE + 8;
+	assert_null(take(feed, rec));
+}
+
+/* A frame larger than the guard lands below it; a wild sp does not make a hit. */
+static void test_over_the_guard(void **state)
+{
+	const uint64_t below = THREAD_STACK - 3 * PAGE;
+	struct feed *feed = *state;
+
+	assert_kind(take(feed, access_at(THREAD, below, below)), HIT_THREAD_GUARD, THREAD_SIZE,
+		    THREAD_SIZE);
+	assert_kind(take(feed, access_at(THREAD, below, THREAD_STACK + 8)), HIT_THREAD_GUARD,
+		    THREAD_SIZE, THREAD_SIZE);
+	assert_null(take(feed, access_at(THREAD, THREAD_STACK - THREAD_SIZE - PAGE,
+					 THREAD_STACK - THREAD_SIZE - PAGE)));
+	assert_null(take(feed, access_at(THREAD, below, STACK_START + 8)));
+	assert_null(take(feed, access_at(THREAD, below, 0)));
+	assert_null(take(feed, access_at(THREAD, LIB + 0x2000, LIB + 0x2000)));
+}
+
+/* HotSpot's zones above the guard: one asked for by another call. */
+static void test_zones(void **state)
+{
+	struct feed *feed = *state;
+	struct mt_signal_more rec = access_at(THREAD, THREAD_STACK - 8, THREAD_STACK + 2 * PAGE);
+
+	feed__mmap(feed, THREAD_STACK, 2 * PAGE, PROT_NONE, ANON | MAP_FIXED, FLT(0, 0));
+	rec.signal.code = SEGV_ACCERR;
+	rec.signal.hdr.flags = MT_SIGNAL_HANDLED;
+	assert_kind(take(feed, rec), HIT_THREAD_GUARD, THREAD_SIZE - 2 * PAGE,
+		    THREAD_SIZE - 2 * PAGE);
+	assert_false(feed__proc(feed)->stack.hits.items[0].died);
+	assert_true(feed__proc(feed)->stack.hits.items[0].handled);
+	/* A page that is polled, far from any stack, is none. */
+	feed__mmap(feed, LIB + 0x10000, PAGE, PROT_NONE, ANON, FLT(0, 0));
+	feed__mmap(feed, LIB + 0x11000, PAGE, RW, ANON, FLT(0, 0));
+	rec.signal.addr = LIB + 0x10000;
+	rec.signal.sp = THREAD_STACK + 8 * PAGE;
+	assert_null(take(feed, rec));
+}
+
+/* Installed by madvise before memtrace came: the mapping allows it, and the kernel did not. */
+static void test_hidden_guard(void **state)
+{
+	struct feed *feed = *state;
+	struct mt_signal_more rec = access_at(THREAD, THREAD_STACK + 8, THREAD_STACK + PAGE + 8);
+
+	signal__set_vma(&rec, THREAD_STACK, THREAD_STACK + THREAD_SIZE, PROT_READ | PROT_WRITE);
+	assert_kind(take(feed, rec), HIT_THREAD_GUARD, THREAD_SIZE - PAGE, THREAD_SIZE - PAGE);
+	rec.signal.code = SEGV_ACCERR;
+	assert_null(take(feed, rec));
+	rec.signal.code = SEGV_MAPERR;
+	rec.signal.sp = STACK_START + 8;
+	assert_null(take(feed, rec));
+}
+
+static void test_growsdown(void **state)
+{
+	const uint64_t end = 0x7e2000000000ULL, start = end - 4 * PAGE;
+	struct feed *feed = *state;
+	struct mt_signal_more rec;
+	const struct stack_hit *hit;
+
+	feed__mmap(feed, start, 4 * PAGE, RW, ANON | MAP_GROWSDOWN, FLT(0, 0));
+	feed__fault(feed, THREAD, start - PAGE, FLT(0, 0));
+	assert_true(mirror__find(&feed__proc(feed)->mirror, start - PAGE));
+	assert_int_equal(feed__proc(feed)->stack.peak_bytes, 0x21000);
+	rec = access_at(THREAD, start - 2 * PAGE, start - 2 * PAGE);
+	rec.signal.stack_limit_bytes = 5 * PAGE;
+	rec.signal.flt = FLT(1, 0); /* the fault has been counted: the stack has grown */
+	hit = take(feed, rec);
+	assert_kind(hit, HIT_MAIN_LIMIT, 5 * PAGE, 5 * PAGE);
+	assert_true(hit->growsdown);
+	assert_int_equal(feed__proc(feed)->stack.peak_bytes, 0x21000);
+}
+
+/* A fault each microsecond, and what came before the pause does not count. */
+static void test_growth_rate(void **state)
+{
+	struct feed *feed = *state;
+	struct mt_signal_more rec = access_at(PID, STACK_END - 0x91000 - 8, STACK_END - 0x91000);
+	const struct stack_hit *hit;
+
+	rec.signal.stack_limit_bytes = 0x91000;
+	feed__fault(feed, PID, STACK_START + PAGE, FLT(0, 0));
+	feed->now_ns += 200000000;
+	for (uint64_t page = 1; page <= 112; page++)
+		feed__fault(feed, PID, STACK_START - page * PAGE, FLT((uint32_t)page, 0));
+	feed__fault(feed, PID, STACK_START, FLT(113, 0)); /* above: it has not grown */
+	hit = take(feed, rec);
+	assert_kind(hit, HIT_MAIN_LIMIT, 0x21000, 0x91000);
+	assert_int_equal(hit->growth_bytes, 113 * PAGE);
+	assert_int_equal(hit->growth_ns, 113000);
+	/* Long after it there is nothing to tell; nor of another thread. */
+	feed->now_ns += 200000000;
+	assert_int_equal(take(feed, rec)->growth_ns, 0);
+	rec = access_at(THREAD, THREAD_STACK - 8, THREAD_STACK);
+	rec.signal.code = SEGV_ACCERR;
+	assert_int_equal(take(feed, rec)->growth_ns, 0);
+}
+
+static void test_growth_of_thread(void **state)
+{
+	struct feed *feed = *state;
+	struct mt_signal_more rec = access_at(THREAD, THREAD_STACK - 8, THREAD_STACK);
+	const struct stack_hit *hit;
+
+	rec.signal.code = SEGV_ACCERR;
+	for (uint64_t i = 1; i <= THREAD_SIZE / PAGE; i++)
+		feed__fault(feed, THREAD, THREAD_STACK + THREAD_SIZE - i * PAGE,
+			    FLT((uint32_t)i, 0));
+	/* The guard page's own. */
+	feed__fault(feed, THREAD, THREAD_STACK - 8, FLT(THREAD_SIZE / PAGE, 0));
+	hit = take(feed, rec);
+	assert_int_equal(hit->growth_bytes, THREAD_SIZE);
+	assert_int_equal(hit->growth_ns, 1000 * (THREAD_SIZE / PAGE + 1));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_program, close_program)
 	const struct CMUnitTest tests[] = {
-		TEST(test_growth),	 TEST(test_growth_is_taken_back),
-		TEST(test_main_limit),	 TEST(test_thread_guard),
-		TEST(test_no_hits),	 TEST(test_hits_are_bounded),
-		TEST(test_guard_probed),
+		TEST(test_growth),	   TEST(test_growth_is_taken_back),
+		TEST(test_main_limit),	   TEST(test_thread_guard),
+		TEST(test_no_hits),	   TEST(test_hits_are_bounded),
+		TEST(test_guard_probed),   TEST(test_guard_gap),
+		TEST(test_no_memory),	   TEST(test_altstack),
+		TEST(test_over_the_guard), TEST(test_zones),
+		TEST(test_hidden_guard),   TEST(test_growsdown),
+		TEST(test_growth_rate),	   TEST(test_growth_of_thread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

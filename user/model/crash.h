@@ -22,6 +22,7 @@ struct stack_hit {
 	enum stack_hit_kind kind;
 	uint64_t addr;
 	uint64_t sp;
+	bool growsdown; /* it is not the main stack, but one with MAP_GROWSDOWN */
 	uint64_t size_bytes;
 	uint64_t limit_bytes;
 	/* HIT_NO_MEMORY: the soft RLIMIT_AS that refused; BYTES_UNKNOWN: something else did. */

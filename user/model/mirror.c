@@ -228,7 +228,7 @@ int mirror__unmap(struct mirror *mirror, uint64_t start, uint64_t end)
 static bool vma__same_kind(const struct vma *a, const struct vma *b)
 {
 	return a->end == b->start && a->region == b->region && a->prot == b->prot &&
-	       a->shared == b->shared && a->guard == b->guard;
+	       a->shared == b->shared && a->guard == b->guard && a->grows == b->grows;
 }
 
 /* Pieces of one mapping that nothing tells apart any more. */

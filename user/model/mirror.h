@@ -33,6 +33,7 @@ struct vma {
 	uint8_t region; /* enum region */
 	bool shared;
 	bool guard;	    /* MADV_GUARD_INSTALL */
+	bool grows;	    /* at a fault below it: the main stack, MAP_GROWSDOWN */
 	uint32_t stack_tid; /* the thread that had it for its stack last, or STACK_TID_* */
 	RB_ENTRY(vma) node;
 };

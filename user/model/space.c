@@ -45,7 +45,7 @@ static enum region call__region(struct process *proc, const struct event *ev, co
 		return file__region(proc, vma, ev->flags & MT_CALL_SHMEM);
 	if (vma->shared)
 		return REGION_SHMEM;
-	if (call->flags & MAP_STACK)
+	if (call->flags & (MAP_STACK | MAP_GROWSDOWN))
 		return REGION_THREAD_STACK;
 	if (call->flags & MAP_FIXED && follows_data(proc, call->ret))
 		return REGION_BSS;
@@ -68,6 +68,7 @@ static int space__mmap(struct process *proc, const struct event *ev, struct name
 		vma.name =
 			names__get(names, call->dev_major, call->dev_minor, call->ino, call->name);
 	vma.region = call__region(proc, ev, &vma);
+	vma.grows = call->flags & MAP_GROWSDOWN;
 	pages__clear_range(&proc->faults.pages, vma.start, page__up(vma.end));
 	return mirror__map(&proc->mirror, &vma);
 }
@@ -231,6 +232,7 @@ static void mapping__inherit(struct process *proc, struct vma *vma)
 		  vma__is_piece(vma, before))) {
 		vma->origin = before->origin;
 		vma->region = before->region;
+		vma->grows = before->grows;
 		vma->stack_tid = before->stack_tid;
 	} else {
 		vma->origin = mirror__new_origin(&proc->mirror);
@@ -280,6 +282,7 @@ int space__take_mapping(struct process *proc, const struct event *ev, struct nam
 		vma.name = names__get(names, mapping->dev_major, mapping->dev_minor, mapping->ino,
 				      mapping->name);
 	vma.region = mapping__region(proc, ev, &vma);
+	vma.grows = vma.region == REGION_STACK;
 	mapping__inherit(proc, &vma);
 	mapping__note_special(proc, &vma);
 	err = mirror__map(&proc->mirror, &vma);

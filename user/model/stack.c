@@ -26,7 +26,7 @@
 
 static bool above__is_stack(const struct vma *above, uint64_t addr)
 {
-	return above && above->region == REGION_STACK && addr < above->start;
+	return above && above->grows && addr < above->start;
 }
 
 static bool stack__may_reach(const struct stack *stack, const struct vma *vma, uint64_t addr)
@@ -52,7 +52,8 @@ bool stack__grow(struct process *proc, uint64_t addr)
 	stack->grown_from = vma->start;
 	stack->grown_peak = stack->peak_bytes;
 	vma->start = addr & ~PAGE_MASK;
-	stack__note_peak(stack, vma->end - vma->start);
+	if (vma->region == REGION_STACK)
+		stack__note_peak(stack, vma->end - vma->start);
 	return true;
 }
 
@@ -61,7 +62,7 @@ void stack__take_back_growth(struct process *proc, uint64_t addr)
 	struct stack *stack = &proc->stack;
 	struct vma *vma = mirror__find(&proc->mirror, addr);
 
-	if (stack->grown_for != addr || !vma || vma->region != REGION_STACK)
+	if (stack->grown_for != addr || !vma || !vma->grows)
 		return;
 	/* It may be another one by now. */
 	if (vma->start != (addr & ~PAGE_MASK) || stack->grown_from >= vma->end)
@@ -135,13 +136,15 @@ static bool hit__main(struct process *proc, const struct event *ev, struct stack
 	const struct vma *at_sp = mirror__find(&proc->mirror, sig->sp);
 	struct vma *above = mirror__find_above(&proc->mirror, sig->addr);
 
-	if (at_sp && at_sp->region != REGION_STACK)
+	if (at_sp && !at_sp->grows)
 		return false;
 	if (sig->code != SEGV_MAPERR || !above__is_stack(above, sig->addr))
 		return false;
 	if (!works_near(sig) || sig->sp >= above->end)
 		return false;
-	hit->size_bytes = sig->stack_vm_bytes;
+	/* That is of all stacks that grow: most programs have one. */
+	hit->growsdown = above->region != REGION_STACK;
+	hit->size_bytes = hit->growsdown ? above->end - above->start : sig->stack_vm_bytes;
 	hit->limit_bytes = sig->stack_limit_bytes;
 	if (above->end - (sig->addr & ~PAGE_MASK) > sig->stack_limit_bytes) {
 		hit->kind = HIT_MAIN_LIMIT;
@@ -291,7 +294,7 @@ void stack__note_growth(struct thread *thread, const struct vma *stack, uint64_t
 	bool known = growth->begin_ns && growth->low >= stack->start && growth->low < stack->end;
 	uint64_t page = addr & ~PAGE_MASK;
 
-	if (known && page >= growth->low)
+	if (vma__is_inaccessible(stack) || (known && page >= growth->low))
 		return;
 	if (!known || !growth__goes_on(growth, time_ns)) {
 		growth->begin_ns = time_ns;
@@ -343,7 +346,7 @@ static int stack__note_hit(struct process *proc, const struct stack_hit *hit)
 	struct stack *stack = &proc->stack;
 	struct stack_hit *slot;
 
-	if (hit->kind == HIT_MAIN_LIMIT)
+	if (hit->kind == HIT_MAIN_LIMIT && !hit->growsdown)
 		stack__note_peak(stack, hit->size_bytes);
 	stack->last_hit = *hit;
 	if (stack->hits_total++ >= MAX_STACK_HITS || proc->forgets)

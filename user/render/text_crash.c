@@ -11,19 +11,24 @@
 /* Lines that go on begin here; a stack has two columns less. */
 #define HANG 16
 
+static const char *stack_name(const struct report_hit *hit)
+{
+	return hit->growsdown ? "the MAP_GROWSDOWN stack" : "the main stack";
+}
+
 static void main_limit(struct text *text, const struct report_hit *hit)
 {
 	struct unit_text size = units__bytes(hit->size_bytes);
 	struct unit_text limit = units__bytes(hit->limit_bytes);
 
 	if (hit->limit_bytes == BYTES_UNKNOWN)
-		text__wrapf(text, HANG, "the main stack could not grow beyond %s,", size.s);
+		text__wrapf(text, HANG, "%s could not grow beyond %s,", stack_name(hit), size.s);
 	/* The page that was asked for lies past the limit, the ones that there are do not. */
 	else if (hit->size_bytes < hit->limit_bytes && strcmp(size.s, limit.s))
 		text__wrapf(text, HANG, "the main stack could not grow beyond %s: the limit is %s,",
 			    size.s, limit.s);
 	else
-		text__wrapf(text, HANG, "the main stack reached its limit, %s of %s,", size.s,
+		text__wrapf(text, HANG, "%s reached its limit, %s of %s,", stack_name(hit), size.s,
 			    limit.s);
 }
 
@@ -38,7 +43,7 @@ static void guard_gap(struct text *text, const struct report_hit *hit)
 	char *name = text__safe(text, hit->in_the_way ? hit->in_the_way : "another mapping");
 
 	if (name)
-		text__wrapf(text, HANG, "%s is in the way of the main stack of %s,", name,
+		text__wrapf(text, HANG, "%s is in the way of %s of %s,", name, stack_name(hit),
 			    units__bytes(hit->size_bytes).s);
 	free(name);
 }
@@ -48,11 +53,11 @@ static void no_memory(struct text *text, const struct report_hit *hit)
 	struct unit_text size = units__bytes(hit->size_bytes);
 
 	if (hit->as_limit_bytes == BYTES_UNKNOWN)
-		text__wrapf(text, HANG, "no memory for the main stack to grow beyond %s,", size.s);
+		text__wrapf(text, HANG, "no memory for %s to grow beyond %s,", stack_name(hit),
+			    size.s);
 	else
-		text__wrapf(text, HANG,
-			    "RLIMIT_AS, %s, did not allow the main stack to grow beyond %s,",
-			    units__bytes(hit->as_limit_bytes).s, size.s);
+		text__wrapf(text, HANG, "RLIMIT_AS, %s, did not allow %s to grow beyond %s,",
+			    units__bytes(hit->as_limit_bytes).s, stack_name(hit), size.s);
 }
 
 static void altstack(struct text *text, const struct report_hit *hit)
@@ -119,16 +124,17 @@ void section__stack_hits(struct text *text, const struct report_process *process
 		text__linef(text, "  and %s more", units__count(hits - rows).s);
 }
 
+/* A comma stays with the word before it. */
 static void crash_place(struct text *text, const struct report_crash *crash)
 {
 	char *symbol = crash->ip_symbol ? text__safe(text, crash->ip_symbol) : NULL;
 
 	if (crash->address_known)
-		text__wrapf(text, HANG, ", at %s", units__address(crash->address).s);
+		text__wrapf(text, HANG, " at %s,", units__address(crash->address).s);
 	if (symbol)
-		text__wrapf(text, HANG, ", by %s+0x%llx", symbol,
+		text__wrapf(text, HANG, " by %s+0x%llx,", symbol,
 			    (unsigned long long)crash->ip_symbol_offset);
-	text__wrapf(text, HANG, ", ip %s, sp %s", units__address(crash->ip).s,
+	text__wrapf(text, HANG, " ip %s, sp %s", units__address(crash->ip).s,
 		    units__address(crash->sp).s);
 	free(symbol);
 }
@@ -141,7 +147,7 @@ static void crash_row(struct text *text, const struct report_crash *crash)
 	who(text, crash->t_s, crash->tid, crash->comm);
 	text__wrapf(text, HANG, "%s: ", signal__name(crash->signo).s);
 	if (words)
-		text__wrap(text, HANG, words);
+		text__wrapf(text, HANG, "%s%s", words, hit ? "" : ",");
 	free(words);
 	if (!hit)
 		crash_place(text, crash);

@@ -161,6 +161,11 @@ static void hole(struct words *words, const struct crash *crash)
 	const struct crash_mapping *below = &crash->below, *above = &crash->above;
 
 	words__add(words, "in no mapping");
+	if (crash->addr >> 63) {
+		words__add(words, ": the kernel's part of the address space");
+		add_access(words, crash);
+		return;
+	}
 	if (below->end)
 		words__add(words, ": %s above %s", units__bytes(crash->addr - below->end).s,
 			   mapping__short_name(below));
@@ -177,6 +182,9 @@ static void beyond_eof(struct words *words, const struct crash *crash)
 	if (crash->file_bytes == BYTES_UNKNOWN)
 		words__add(words, "beyond the end of %s: offset %s", name,
 			   units__count(crash->file_offset).s);
+	else if (crash->file_offset == crash->file_bytes)
+		words__add(words, "right beyond the end of %s (%s bytes)", name,
+			   units__count(crash->file_bytes).s);
 	else
 		words__add(words, "%s bytes beyond the end of %s (%s bytes)",
 			   units__count(crash->file_offset - crash->file_bytes).s, name,

@@ -127,6 +127,7 @@ struct report_hit {
 	uint32_t tid;
 	char *comm; /* of the thread */
 	enum stack_hit_kind kind;
+	bool growsdown; /* it is not the main stack, but one with MAP_GROWSDOWN */
 	uint64_t address;
 	uint64_t sp;
 	uint64_t size_bytes;
