@@ -53,6 +53,10 @@ static void test_readers_agree(void **state)
 		{"-- build/workloads/populate --pages 100 --by mlock", 0, 1},
 		{"-- build/workloads/filefault --cold --pages 64", 0, 1},
 		{"-- build/workloads/exits --signal 9", 128 + 9, 1},
+		{"-- build/workloads/badaccess --times 40 --kind hole", 0, 40},
+		{"-f -- build/workloads/badaccess --kind bus --fatal --child", 0, 1},
+		{"-- build/workloads/stackover --limit 1M", 128 + 11, 200},
+		{"-- build/workloads/stackover --limit 1M --no-altstack", 128 + 11, 200},
 		{"-f -- build/workloads/manyprocs --processes 50 --parallel 4 --pages 3", 0, 150},
 	};
 	struct live *live = *state;

@@ -302,6 +302,29 @@ static void test_fiber(void **state)
 	check_both(*state, "stackover --mode fiber", check_fiber);
 }
 
+/* A handler that has nowhere to run: the kernel takes it away, and the program dies of one hit. */
+static void test_no_room(void **state)
+{
+	static const char *const words[] = {
+		"stackover --limit 1M --no-altstack",
+		"stackover --mode thread --no-altstack",
+	};
+	struct overflow overflow;
+	json_t *hit;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		trace(*state, words[i], &overflow);
+		assert_int_equal(overflow.code, 128 + SIGSEGV);
+		hit = only_hit(overflow.process, i ? "thread_guard" : "main_limit");
+		assert_true(json_is_true(live__at(hit, "handled")));
+		assert_true(json_is_true(live__at(hit, "died")));
+		assert_number(overflow.process, "crashes.fatal", 1);
+		assert_number(overflow.process, "crashes.handled", 0);
+		assert_number(overflow.process, "end.signal", SIGSEGV);
+		assert_recursion(&overflow, hit);
+	}
+}
+
 static void test_no_hit(void **state)
 {
 	static const char *const words[] = {
@@ -420,7 +443,8 @@ int main(void)
 		live_test(test_sent_signal),  live_test(test_command),
 		live_test(test_peak),	      live_test(test_unlimited),
 		live_test(test_guard_gap),    live_test(test_no_memory),
-		live_test(test_altstack),     live_test(test_fiber),
+		live_test(test_no_room),      live_test(test_altstack),
+		live_test(test_fiber),
 	};
 
 	return cmocka_run_group_tests_name("stack", tests, NULL, NULL);

@@ -17,6 +17,7 @@ import read_recording  # noqa: E402
 
 FAULTS = ["minor", "major", "user", "kernel"]
 ACCESSES = ["read", "write", "exec"]
+CRASHES = ["fatal", "handled"]
 
 
 def figures_of_report(report):
@@ -26,6 +27,7 @@ def figures_of_report(report):
         figures, faults = by_pid[process["pid"]], process["faults"]
         figures.update({name: faults[name] for name in FAULTS})
         figures.update(faults["by_access"] or dict.fromkeys(ACCESSES, 0))
+        figures.update({name: process["crashes"][name] for name in CRASHES})
         figures["observed"] += process["check"]["observed"]
         figures["not_counted"] += process["check"]["explained"]["not_counted"]
         for name, call in process["heap"]["calls"].items():
@@ -43,7 +45,7 @@ def figures_of_report(report):
 def figures_of_reader(read):
     by_pid = {}
     for process in read["processes"]:
-        names = FAULTS + ACCESSES + ["observed", "not_counted", "rss_bytes"]
+        names = FAULTS + ACCESSES + CRASHES + ["observed", "not_counted", "rss_bytes"]
         figures = collections.Counter({name: process[name] for name in names})
         for name, call in process["calls"].items():
             figures[name] += call["count"]

@@ -36,6 +36,7 @@ FAULT_ADDRESS = (1 << 57) - 1
 EXIT_GROUP = 0x1
 COUNTED_MAJOR = 0x1
 OUTCOME_MAJOR, OUTCOME_NO_ACCESS = 1 << 48, 1 << 52
+SIGNAL_HANDLED, SIGNAL_MORE_BYTES, SIGSEGV, SI_KERNEL = 0x2, 216, 11, 128
 THREAD_FINAL, THREAD_NO_FLT = 0x1, 0x2
 
 Record = collections.namedtuple("Record", "time_ns tgid tid size kind cpu flags data")
@@ -192,6 +193,7 @@ class Process:
         self.calls = {}
         self.rss_bytes = 0
         self.end = None
+        self.signal = None  # the last one
 
     def count(self, fault, by):
         self.sums["kernel" if fault.addr_flags & FAULT_KERNEL else "user"] += by
@@ -245,6 +247,31 @@ class Process:
         self.sums["minor"] += 1
         self.count(fault, 1)
 
+    def take_signal(self, record, order):
+        signo, code = struct.unpack_from(order + "ii", record.data, 32)
+        registers = struct.unpack_from(order + "QQ", record.data, 48)
+        handled, known = bool(record.flags & SIGNAL_HANDLED), record.size >= SIGNAL_MORE_BYTES
+        last = self.signal
+        if (last and last["handled"] and not handled and (signo, code) == (SIGSEGV, SI_KERNEL)
+                and last["tid"] == record.tid and last["registers"] == registers
+                and record.time_ns - last["time_ns"] <= 1000000000):
+            self.turn_fatal()
+            return
+        self.signal = {"tid": record.tid, "registers": registers, "time_ns": record.time_ns,
+                       "signo": signo, "known": known, "handled": handled or not known}
+        self.sums["handled" if self.signal["handled"] else "fatal"] += 1
+
+    def turn_fatal(self):
+        self.signal["handled"] = False
+        self.sums["handled"] -= 1
+        self.sums["fatal"] += 1
+
+    def take_end(self, code):
+        self.end = {"exit_code": code >> 8 & 0xFF, "signal": code & 0x7F}
+        last = self.signal
+        if last and last["handled"] and not last["known"] and last["signo"] == self.end["signal"]:
+            self.turn_fatal()
+
     def take_call(self, record, order):
         name = CALLS[record.kind]
         arg0 = struct.unpack_from(order + "Q", record.data, 24)[0]
@@ -291,9 +318,10 @@ def take(processes, record, fault, order):
             process.settle(thread, flt, is_final)
     if record.kind in CALLS:
         process.take_call(record, order)
+    if record.kind == SIGNAL:
+        process.take_signal(record, order)
     if record.kind == EXIT and record.flags & EXIT_GROUP:
-        code = struct.unpack_from(order + "I", record.data, 32)[0]
-        process.end = {"exit_code": code >> 8 & 0xFF, "signal": code & 0x7F}
+        process.take_end(struct.unpack_from(order + "I", record.data, 32)[0])
 
 
 def read(path):
@@ -332,7 +360,7 @@ def read(path):
                 "pid": pid,
                 **{name: process.sums[name] for name in
                    ("observed", "minor", "major", "not_counted", "no_exception", "user",
-                    "kernel", "read", "write", "exec")},
+                    "kernel", "read", "write", "exec", "fatal", "handled")},
                 "calls": process.calls,
                 "rss_bytes": process.rss_bytes,
                 "end": process.end,

@@ -3,14 +3,15 @@
  * Runs a stack into its end, or makes another bad access.
  *
  * stackover [--mode main|thread|gap|as|altstack|growsdown|fiber|null|wild] [--limit BYTES]
- *           [--mutual] [--handled] [--child]
+ *           [--mutual] [--handled] [--no-altstack] [--child]
  * The limit is RLIMIT_STACK (main; the program execs itself under it) or the size of the stack that
  * is made (thread, altstack, fiber: one that the program itself switches to, above a guard page).
  * gap: a mapping lies that far below the main stack as it is; as: RLIMIT_AS allows that much more;
  * growsdown: RLIMIT_STACK, for a thread on a mapping with MAP_GROWSDOWN. mutual: two functions call
  * each other. The result line comes before the bad access, as a plan. handled: a handler on another
  * stack catches the signal, prints a line with address, sp and the depth of the recursion, and the
- * program ends with code 0. child: a child does it; when it has died, its parent says the depth.
+ * program ends with code 0. no-altstack: there is a handler, and no stack for it. child: a child
+ * does it; when it has died, its parent says the depth.
  */
 #include "common.h"
 
@@ -31,7 +32,7 @@
 
 static const char *mode = "main";
 static uint64_t limit_bytes;
-static bool handled, mutual, in_child;
+static bool handled, no_altstack, mutual, in_child;
 static char *alt_stack, *own_stack; /* for the handler; what is overrun */
 static uint64_t *depth;		    /* of the recursion, also when the child has died */
 static const void *obstacle_end;
@@ -349,7 +350,7 @@ static void prepare(void)
 	if (alt_stack == MAP_FAILED || depth == MAP_FAILED)
 		die("mmap");
 	catch_on_this_thread();
-	if (handled && sigaction(SIGSEGV, &action, NULL))
+	if ((handled || no_altstack) && sigaction(SIGSEGV, &action, NULL))
 		die("sigaction");
 }
 
@@ -375,9 +376,13 @@ static void act(void)
 }
 
 static const struct workload_option options[] = {
-	{"--mode", OPTION_TEXT, &mode},	     {"--limit", OPTION_NUMBER, &limit_bytes},
-	{"--mutual", OPTION_FLAG, &mutual},  {"--handled", OPTION_FLAG, &handled},
-	{"--child", OPTION_FLAG, &in_child}, OPTION_END,
+	{"--mode", OPTION_TEXT, &mode},
+	{"--limit", OPTION_NUMBER, &limit_bytes},
+	{"--mutual", OPTION_FLAG, &mutual},
+	{"--handled", OPTION_FLAG, &handled},
+	{"--no-altstack", OPTION_FLAG, &no_altstack},
+	{"--child", OPTION_FLAG, &in_child},
+	OPTION_END,
 };
 
 int main(int argc, char **argv)
