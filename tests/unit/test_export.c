@@ -276,11 +276,13 @@ static void test_signals(void **state)
 		   "{\"thread\":\"deep\",\"kind\":\"signal\",\"address\":\"0x7ffcff8ff000\","
 		   "\"region\":\"other\",\"size_bytes\":8388608,\"result\":\"SIGSEGV\","
 		   "\"detail\":\"SEGV_MAPERR hit=main_limit limit_bytes=8388608 "
-		   "sp=0x7ffcff8ff000 ip=0x400010\"}");
+		   "sp=0x7ffcff8ff000 ip=0x400010 verdict=stack_overflow\"}");
 	feed__signal(feed, SIGSEGV, SEGV_MAPERR, 0, STACK_START);
 	assert_row(export, "{\"kind\":\"signal\",\"address\":\"0x0\",\"region\":\"other\","
 			   "\"result\":\"SIGSEGV\","
-			   "\"detail\":\"SEGV_MAPERR sp=0x7ffd000df000 ip=0x400010\"}");
+			   "\"detail\":\"SEGV_MAPERR sp=0x7ffd000df000 ip=0x400010 "
+			   "verdict=null_pointer\"}");
+	/* With the registers of the one before: what that has led to. */
 	feed__signal(feed, SIGSEGV, SI_KERNEL, ~0ULL, STACK_START);
 	assert_row(export, "{\"kind\":\"signal\",\"address\":\"0xffffffffffffffff\","
 			   "\"region\":\"other\",\"result\":\"SIGSEGV\","
@@ -289,12 +291,14 @@ static void test_signals(void **state)
 	assert_row(export, "{\"kind\":\"signal\",\"address\":\"0x7f0000000000\","
 			   "\"region\":\"file\",\"name\":\"/usr/lib/libc.so.6\","
 			   "\"result\":\"SIGBUS\","
-			   "\"detail\":\"BUS_ADRERR sp=0x7ffd000df000 ip=0x400010\"}");
+			   "\"detail\":\"BUS_ADRERR sp=0x7ffd000df000 ip=0x400010 "
+			   "verdict=beyond_eof\"}");
 	feed__signal(feed, 99, -6, LIB, STACK_START);
 	assert_row(export, "{\"kind\":\"signal\",\"address\":\"0x7f0000000000\","
 			   "\"region\":\"file\",\"name\":\"/usr/lib/libc.so.6\","
 			   "\"result\":\"signal 99\","
-			   "\"detail\":\"code=-6 sp=0x7ffd000df000 ip=0x400010\"}");
+			   "\"detail\":\"code=-6 sp=0x7ffd000df000 ip=0x400010 "
+			   "verdict=other\"}");
 	export__close(export);
 }
 

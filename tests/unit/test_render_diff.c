@@ -461,11 +461,11 @@ static void test_json(void **state)
 	assert_string_equal(json_string_value(json_at(root, "b.host.kernel")), "6.18.44");
 	assert_string_equal(json_string_value(json_at(root, "compared_by")), "rate");
 	assert_int_equal(json_array_size(json_at(root, "warnings")), 0);
-	assert_keys(json_at(root, "all"), "processes faults heap stack");
+	assert_keys(json_at(root, "all"), "processes faults heap stack crashes");
 	assert_number(root, "all.processes.b", 3);
 	assert_int_equal(json_array_size(json_at(root, "processes")), 3);
 	process = json_at(root, "processes.0");
-	assert_keys(process, "comm exe state processes faults heap stack");
+	assert_keys(process, "comm exe state processes faults heap stack crashes");
 	assert_string_equal(json_string_value(json_at(process, "comm")), "postgres");
 	assert_string_equal(json_string_value(json_at(process, "exe.a")), "/usr/bin/postgres");
 	assert_string_equal(json_string_value(json_at(process, "state")), "both");
@@ -483,6 +483,8 @@ static void test_json(void **state)
 	assert_keys(json_at(process, "heap.calls.brk.count"), flow);
 	assert_keys(json_at(process, "heap.peak_bytes"), "a b change change_percent");
 	assert_keys(json_at(process, "stack"), "peak_bytes largest_peak_bytes hits");
+	assert_keys(json_at(process, "crashes"), "fatal");
+	assert_keys(json_at(process, "crashes.fatal"), flow);
 	assert_keys(json_at(process, "faults.latency_ns"), "p50 p99 max total");
 	assert_true(json_is_null(json_at(process, "faults.latency_ns.p99.a")));
 	assert_keys(json_at(process, "faults.latency_ns.p99"), "a b change change_percent");

@@ -37,6 +37,7 @@ GET(rss, process->ended ? 0 : bytes(process->heap.rss_bytes))
 GET(peak_rss, bytes(process->heap.peak_rss_bytes))
 GET(stack_peak, bytes(process->stack.peak_bytes))
 GET(hits, count(process->stack.hits_total))
+GET(crashes, count(process->crashes.fatal))
 GET(calls, count(process->heap.calls[index].count))
 GET(call_bytes, count(process->heap.calls[index].bytes))
 GET(failed, count(process->heap.calls[index].failed))
@@ -114,6 +115,7 @@ const struct diff_metric diff_metrics[NR_DIFF_METRICS] = {
 				     DIFF_LARGEST, .get = get_stack_peak},
 	[DIFF_STACK_HITS] = {"stack.hits", "stack-limit hits", DIFF_COUNT, DIFF_FLOW,
 			     .get = get_hits},
+	[DIFF_CRASHES] = {"crashes.fatal", "crashes", DIFF_COUNT, DIFF_FLOW, .get = get_crashes},
 	[DIFF_CALLS] = {"heap.calls.*.count", "calls", DIFF_COUNT, DIFF_FLOW, get_calls, NR_CALLS,
 			call},
 	[DIFF_CALL_BYTES] = {"heap.calls.*.bytes", "bytes of calls", DIFF_BYTES, DIFF_FLOW,

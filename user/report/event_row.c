@@ -349,6 +349,19 @@ static void fill_hit(const struct filling *f)
 		detail__add(f->row, "limit_bytes=%llu", (unsigned long long)hit->limit_bytes);
 }
 
+static void fill_verdict(const struct filling *f)
+{
+	const struct crash *crash =
+		f->proc ? crashes__find(f->proc, f->ev->tid, f->ev->time_ns) : NULL;
+
+	if (!crash)
+		return;
+	f->row->access = fault_access__name(crash->access);
+	detail__add(f->row, "verdict=%s", crash_verdict__name(crash->verdict));
+	if (crash->handled_known)
+		detail__add(f->row, crash->handled ? "handled" : "fatal");
+}
+
 static void fill_signal(const struct filling *f)
 {
 	const struct mt_signal *sig = f->ev->signal;
@@ -363,6 +376,7 @@ static void fill_signal(const struct filling *f)
 	fill_hit(f);
 	detail__add(f->row, "sp=0x%llx", (unsigned long long)sig->sp);
 	detail__add(f->row, "ip=0x%llx", (unsigned long long)sig->ip);
+	fill_verdict(f);
 }
 
 static void fill_rss(const struct filling *f)
