@@ -2,6 +2,7 @@
 /* Bad accesses, each with its verdict: the workload says what it did, and what its handler saw. */
 #include "live.h"
 
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,10 +110,36 @@ static bool mappings_are_asked_for(const json_t *report)
 	return false;
 }
 
+/*
+ * The kernel looks up one mapping at a time on a CPU, and refuses a second one at the same signal:
+ * so it is where another memtrace traces all processes, which only happens beside other tests.
+ */
+static bool another_memtrace(void)
+{
+	bool found = false;
+	glob_t names;
+
+	assert_int_equal(glob("/proc/[0-9]*/comm", 0, NULL, &names), 0);
+	for (size_t i = 0; i < names.gl_pathc && !found; i++) {
+		FILE *file = fopen(names.gl_pathv[i], "re");
+		char comm[32] = "";
+
+		found = file && fgets(comm, sizeof(comm), file) && !strcmp(comm, "memtrace\n");
+		if (file)
+			fclose(file);
+	}
+	globfree(&names);
+	return found;
+}
+
+static bool beside_another;
+
 static void assert_file(const json_t *report, const json_t *row, const json_t *said)
 {
 	assert_non_null(strstr(live__text(row, "file.name"), live__text(said, "file")));
 	assert_number(row, "file.offset", live__number(said, "file_offset"));
+	if (beside_another && json_is_null(live__at(row, "file.size_bytes")))
+		return;
 	if (mappings_are_asked_for(report))
 		assert_number(row, "file.size_bytes", live__number(said, "file_bytes"));
 	else
@@ -226,7 +253,9 @@ static void check_handled(struct live *live, const struct expected *expected)
 	char words[256];
 
 	snprintf(words, sizeof(words), "badaccess --times %d %s", TIMES, expected->words);
+	beside_another = another_memtrace();
 	run.report = live__trace_pid(live, ALL, words, &run.said);
+	beside_another |= another_memtrace();
 	live__assert_sound(run.report, 0);
 	run.process = live__process(run.report, live__number(run.said, "pid"));
 	assert_number(run.said, "handled", TIMES);
@@ -261,7 +290,9 @@ static void check_fatal(struct live *live, const struct expected *expected)
 	char words[256];
 
 	snprintf(words, sizeof(words), "badaccess --fatal %s", expected->words);
+	beside_another = another_memtrace();
 	trace_fatal(live, words, &run);
+	beside_another |= another_memtrace();
 	assert_int_equal(run.code, 128 + signo);
 	assert_number(run.process, "end.signal", signo);
 	assert_crashes(&run, expected, 1, 0);
