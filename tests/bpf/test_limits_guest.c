@@ -267,6 +267,7 @@ static void test_cgroup_kill(void **state)
 	struct cgroups cgroups = {};
 	char path[128], text[512];
 	json_t *process, *row;
+	pid_t pid;
 
 	cgroups__make(&cgroups);
 	if (cgroups.version == 2)
@@ -274,22 +275,22 @@ static void test_cgroup_kill(void **state)
 	else
 		write_value(cgroups.upper, "memory.memsw.limit_in_bytes", LIMIT_TEXT);
 	workload = start_in(*state, &cgroups, "", "fault --pages 20000");
+	pid = workload->pid;
 	live__report_path(*state, path, sizeof(path));
-	snprintf(text, sizeof(text), "-p %d -F json -o %s", workload->pid, path);
+	snprintf(text, sizeof(text), "-p %d -F json -o %s", pid, path);
 	memtrace = live__start_memtrace(*state, text);
 	live__await_tracing(memtrace);
 	live__say(workload, "\n");
 	live__wait(workload);
 	assert_int_equal(live__exit_code(workload), 128 + SIGKILL);
 	assert_int_equal(live__exit_code(memtrace), 0);
-	process = live__process(live__load_report(*state, path), workload->pid);
+	process = live__process(live__load_report(*state, path), pid);
 	row = upper_row(&cgroups, process);
-	assert_true(live__number(row, "events") > 0);
-	/* Version 1 counts kills of a cgroup without those below it. */
+	/* Version 1 has met the limit with swap, and counts kills without those below. */
 	if (cgroups.version == 1)
 		row = row_of(process, name_of_max(&cgroups), cgroups.lower + strlen(cgroups.mount));
 	else
-		assert_true(json_is_true(live__at(row, "near")));
+		assert_true(live__number(row, "events") > 0 && json_is_true(live__at(row, "near")));
 	assert_number(row, "oom_kills", 1);
 	cgroups__remove(&cgroups);
 }
