@@ -152,7 +152,7 @@ static bool hit__main(struct process *proc, const struct event *ev, struct stack
 		hit->kind = HIT_GUARD_GAP;
 	} else {
 		/* Who has no more than the address cannot tell it from other ones. */
-		if (!more || !(ev->flags & MT_SIGNAL_VMA_KNOWN) || sig->vma_end)
+		if (!more || (ev->flags & MT_SIGNAL_VMA_KNOWN && sig->vma_end))
 			return false;
 		hit->kind = HIT_NO_MEMORY;
 		if (is_beyond_as(more, above->start - (sig->addr & ~PAGE_MASK)))
