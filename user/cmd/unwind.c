@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "event/event.h"
 #include "model/model.h"
 #include "model/name.h"
@@ -132,10 +133,17 @@ static void name_sites(struct unwinding *unwinding, uint32_t module)
 	free(queries);
 }
 
+/*
+ * The symbols of a large program are read in some 20 ms. Who maps hundreds of them, to call through
+ * all, has the others without names.
+ */
+#define MAX_NAMING_NS (200 * NSEC_PER_MSEC)
+
 static bool unwinding__name(struct unwinding *unwinding)
 {
 	const struct unwound *unwound = &unwinding->unwound;
 	bool *done __free = calloc(unwinding->ask->nr_mappings + 1, sizeof(*done));
+	uint64_t end_ns = clock__now_ns() + MAX_NAMING_NS;
 
 	unwinding->queries = calloc(unwound->nr_sites, sizeof(*unwinding->queries));
 	unwinding->functions = calloc(unwound->nr_sites, sizeof(*unwinding->functions));
@@ -144,7 +152,7 @@ static bool unwinding__name(struct unwinding *unwinding)
 	for (size_t i = 0; i < unwound->nr_sites; i++) {
 		uint32_t module = unwound->sites[i].module;
 
-		if (module == UNWIND_NO_MODULE || done[module])
+		if (module == UNWIND_NO_MODULE || done[module] || clock__now_ns() > end_ns)
 			continue;
 		done[module] = true;
 		name_sites(unwinding, module);

@@ -114,10 +114,10 @@ void paths__note(struct paths *paths, const struct mt_record *record)
 	struct mapped_file file;
 	struct stat st;
 
-	if (record->kind == MT_KIND_EXEC) {
+	if (record->kind == MT_KIND_EXEC)
 		paths__add_directory(paths, exec->path);
+	if (record->kind != MT_KIND_MAPPING && record->kind != MT_KIND_MMAP)
 		return;
-	}
 	if (!mapped_file__of_record(record, &file) || paths__find(paths, &file.key))
 		return;
 	if (mapping__path(&file, path, sizeof(path), &st))
