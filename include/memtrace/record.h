@@ -547,6 +547,8 @@ struct mt_cgroup {
 
 /* MT_KIND_STACK: the frames of a thread at a bad access, innermost first. */
 #define MT_STACK_CUT_OFF 0x1 /* it does not reach the thread's begin */
+/* Some are by frame pointers, in code that no file tells of: it may have had frames without. */
+#define MT_STACK_BY_POINTERS 0x2
 #define MT_STACK_MAX_FRAMES 40
 struct mt_frame {
 	__u64 ip;     /* of the call, or of the bad access */

@@ -104,6 +104,7 @@ static int64_t count_all(const json_t *stack)
 static void assert_whole(const json_t *stack)
 {
 	assert_true(json_is_false(live__at(stack, "cut_off")));
+	assert_true(json_is_true(live__at(stack, "exact")));
 	assert_int_equal(count_all(stack), live__number(stack, "depth"));
 }
 

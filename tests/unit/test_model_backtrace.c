@@ -161,8 +161,11 @@ static void test_shown(void **state)
 				  "  worker+0x50\n");
 	free(text);
 	backtrace->cut_off = true;
+	backtrace->exact = false;
 	text = shown(backtrace, 80, false);
 	assert_has(text, "  a() -> b() x 2,056\n");
+	assert_has(text,
+		   "\n  ... through code without frame information: there may be more frames\n");
 	assert_has(text, "\n  ... the stack could not be followed further\n");
 	free(text);
 	text = shown(NULL, 80, false);
@@ -204,6 +207,7 @@ static void test_json(void **state)
 	assert_int_equal(json.err, 0);
 	assert_int_equal(json_integer_value(json_at(o, "depth")), 4120);
 	assert_true(json_is_false(json_at(o, "cut_off")));
+	assert_true(json_is_true(json_at(o, "exact")));
 	assert_int_equal(json_integer_value(json_at(o, "left_out_after")), 3);
 	assert_string_equal(json_string_value(json_at(o, "frames.1.symbol")), "a");
 	assert_int_equal(json_integer_value(json_at(o, "frames.1.cycle")), 2);

@@ -250,6 +250,8 @@ static void fill_record(const struct unwinding *unwinding, struct stack_record *
 		stack->left_out_after = stack->nr;
 	stack->left_out = folded.left_out < UINT32_MAX ? (uint32_t)folded.left_out : UINT32_MAX;
 	stack->depth_frames = unwound->nr_frames;
+	if (unwound->by_pointers)
+		stack->hdr.flags |= MT_STACK_BY_POINTERS;
 	if (!unwound->whole &&
 	    !begins_thread(&unwinding->queries[unwound->frames[unwound->nr_frames - 1]]))
 		stack->hdr.flags |= MT_STACK_CUT_OFF;

@@ -38,6 +38,7 @@ struct backtrace {
 	struct backtrace_key key;
 	uint64_t depth_frames; /* with all repetitions */
 	bool cut_off;	       /* it does not reach the thread's begin */
+	bool by_pointers;      /* there may be frames that are not known */
 	uint32_t nr;
 	uint32_t left_out; /* frames after so many of those that are listed */
 	uint32_t left_out_after;

@@ -24,6 +24,7 @@ json_t *json__backtrace(struct json *json, const struct report_backtrace *backtr
 	frames = json_array();
 	json__set(json, o, "depth", json__count(backtrace->depth));
 	json__set(json, o, "cut_off", json_boolean(backtrace->cut_off));
+	json__set(json, o, "exact", json_boolean(backtrace->exact));
 	json__set(json, o, "left_out", json__count(backtrace->left_out));
 	json__set(json, o, "left_out_after", json__count(backtrace->left_out_after));
 	for (size_t i = 0; i < backtrace->nr_frames; i++)

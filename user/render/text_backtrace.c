@@ -60,6 +60,13 @@ static void left_out(struct text *text, unsigned int indent,
 	text__end(text);
 }
 
+static void remark(struct text *text, unsigned int indent, const char *words)
+{
+	text__pad(text, indent);
+	text__wrapf(text, indent, "%s %s", text__either(text, "…", "..."), words);
+	text__end(text);
+}
+
 /* Frames that one line is for. */
 static size_t frame__group(const struct report_backtrace *backtrace, size_t at)
 {
@@ -90,10 +97,9 @@ void text__backtrace(struct text *text, unsigned int indent,
 	}
 	if (!told)
 		left_out(text, indent, backtrace);
-	if (!backtrace || !backtrace->cut_off)
-		return;
-	text__pad(text, indent);
-	text__wrapf(text, indent, "%s the stack could not be followed further",
-		    text__either(text, "…", "..."));
-	text__end(text);
+	if (backtrace && !backtrace->exact)
+		remark(text, indent,
+		       "through code without frame information: there may be more frames");
+	if (backtrace && backtrace->cut_off)
+		remark(text, indent, "the stack could not be followed further");
 }

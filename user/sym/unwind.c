@@ -253,6 +253,7 @@ static enum step walk__by_frame_pointer(struct walk *walk)
 	if (frame < walk->regs[REG_STACK] || !walk__read(walk, frame, &caller) ||
 	    !walk__read(walk, frame + WORD, &ip))
 		return STEP_LOST;
+	walk->out->by_pointers = true;
 	walk->regs[REG_FRAME] = caller;
 	walk->regs[REG_STACK] = frame + 2 * WORD;
 	walk->regs[REG_INSTRUCTION] = ip & ADDRESS_MASK;

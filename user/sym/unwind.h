@@ -49,7 +49,8 @@ struct unwound {
 	size_t nr_sites;
 	uint32_t *frames; /* indices of sites, innermost first */
 	size_t nr_frames;
-	bool whole; /* to the thread's begin */
+	bool whole;	  /* to the thread's begin */
+	bool by_pointers; /* by frame pointers, in part: functions without have been passed by */
 };
 
 /* 0 or -ENOMEM. There is always the first frame. */
