@@ -127,14 +127,6 @@ static __always_inline bool current__is_compat(void)
 }
 
 /* The user stack pointer of a task that has not run yet; 0 where it cannot be had. */
-static __always_inline __u64 task__sp(struct task_struct *task)
-{
-	if (!has_helper(task_pt_regs))
-		return 0;
-	return PT_REGS_SP_CORE((struct pt_regs *)bpf_task_pt_regs(task));
-}
-
-/* The same where a kprobe says which task: not a pointer that bpf_task_pt_regs takes. */
 static __always_inline __u64 new_task__sp(struct task_struct *task)
 {
 #if defined(__TARGET_ARCH_x86)
@@ -145,6 +137,14 @@ static __always_inline __u64 new_task__sp(struct task_struct *task)
 #else
 	return 0;
 #endif
+}
+
+/* The same of a task that a tracepoint tells, whose type is known. bpf_task_pt_regs: 5.15. */
+static __always_inline __u64 task__sp(struct task_struct *task)
+{
+	if (!has_helper(task_pt_regs))
+		return new_task__sp(task);
+	return PT_REGS_SP_CORE((struct pt_regs *)bpf_task_pt_regs(task));
 }
 
 /* The exception that a task is in, and the error code of a page fault (x86). */

@@ -167,6 +167,24 @@ static void await_end(uint32_t tid)
 		sched_yield();
 }
 
+/* A thread that sleeps has a stack pointer that others can read. */
+static void await_sleep(uint32_t tid)
+{
+	char path[64], line[256];
+	const char *state = NULL;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%u/stat", tid);
+	while (!state || state[2] != 'S') {
+		sched_yield();
+		stat = fopen(path, "re");
+		if (!stat || !fgets(line, sizeof(line), stat))
+			die("stat");
+		fclose(stat);
+		state = strrchr(line, ')');
+	}
+}
+
 static void reuse_stack(struct worker *first, struct worker *second)
 {
 	first->stack = map_stack();
@@ -203,6 +221,8 @@ static void act(void)
 	pthread_barrier_wait(&again);
 	ending = exits;
 	pthread_barrier_wait(&finish);
+	for (i = 0; i < nr_workers && !exits; i++)
+		await_sleep(workers[i].tid);
 	for (i = 0; i < nr_workers && exits; i++) {
 		pthread_join(workers[i].thread, NULL);
 		await_end(workers[i].tid);
@@ -213,14 +233,14 @@ static void act(void)
 static uint64_t huge_bytes(const char *start)
 {
 	FILE *smaps = fopen("/proc/self/smaps", "re");
-	unsigned long long at, kib = 0;
+	unsigned long long at, end, kib = 0;
 	bool found = false;
 	char line[512];
 
 	if (!smaps)
 		die("smaps");
 	while (fgets(line, sizeof(line), smaps)) {
-		if (sscanf(line, "%llx-%*x ", &at) == 1 && strchr(line, '-') < line + 17)
+		if (sscanf(line, "%llx-%llx ", &at, &end) == 2)
 			found = at == (uintptr_t)start;
 		if (found && sscanf(line, "AnonHugePages: %llu", &kib) == 1)
 			break;

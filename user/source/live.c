@@ -290,6 +290,7 @@ static size_t live__alive(struct source *source)
 
 /* Of every process there may be thousands: who is read too late is known by his faults alone. */
 #define LAST_STACKS_NS (200 * NSEC_PER_MSEC)
+#define LAST_STACKS_TRIES 10
 
 static void live__read_last_stacks(struct live *live)
 {
@@ -297,7 +298,9 @@ static void live__read_last_stacks(struct live *live)
 
 	for (uint32_t tgid = 0; tgid < live->tgids.limit; tgid++)
 		if (tgids__alive(&live->tgids, tgid) && clock__now_ns() < end)
-			stack_marks__read_all(tgid, MT_STACK_MARK_FINAL, live__emit_proc, live);
+			stack_marks__read_all(tgid, MT_STACK_MARK_FINAL,
+					      live->config.all ? 1 : LAST_STACKS_TRIES,
+					      live__emit_proc, live);
 }
 
 static int live__finish(struct source *source, enum mt_ended_by ended_by)

@@ -249,6 +249,10 @@ struct gathering {
 	uint32_t tgid;
 	struct stack_pointer *items;
 	size_t nr, cap;
+	struct {
+		uint32_t *items;
+		size_t nr, cap;
+	} running;
 };
 
 static int gather_thread(void *ctx, uint32_t tid)
@@ -256,19 +260,37 @@ static int gather_thread(void *ctx, uint32_t tid)
 	struct gathering *gathering = ctx;
 	uint64_t sp = tid == gathering->tgid ? 0 : procfs__sp(gathering->tgid, tid);
 	struct stack_pointer *slot = sp ? array__push(gathering) : NULL;
+	uint32_t *running = sp || tid == gathering->tgid ? NULL : array__push(&gathering->running);
 
 	if (slot)
 		*slot = (struct stack_pointer){.tid = tid, .sp = sp};
+	if (running)
+		*running = tid;
 	return 0;
 }
 
-int stack_marks__read_all(uint32_t tgid, uint16_t flags, source_fn fn, void *ctx)
+static void gather_running(struct gathering *gathering)
+{
+	size_t nr = gathering->running.nr;
+
+	usleep(1000);
+	gathering->running.nr = 0;
+	/* Each is read before the slot that it may go back to is written. */
+	for (size_t i = 0; i < nr; i++)
+		gather_thread(gathering, gathering->running.items[i]);
+}
+
+int stack_marks__read_all(uint32_t tgid, uint16_t flags, unsigned int tries, source_fn fn,
+			  void *ctx)
 {
 	struct gathering gathering = {.tgid = tgid};
 	int err;
 
 	procfs__each_thread(tgid, gather_thread, &gathering);
+	while (--tries && gathering.running.nr)
+		gather_running(&gathering);
 	err = stack_marks__read(tgid, gathering.items, gathering.nr, flags, fn, ctx);
+	array__free(&gathering.running);
 	array__free(&gathering);
 	return err;
 }

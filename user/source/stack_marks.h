@@ -24,7 +24,9 @@ struct stack_pointer {
  */
 int stack_marks__read(uint32_t tgid, struct stack_pointer *threads, size_t nr, uint16_t flags,
 		      source_fn fn, void *ctx);
-/* Of all of its threads that do not run just now. */
-int stack_marks__read_all(uint32_t tgid, uint16_t flags, source_fn fn, void *ctx);
+/* Of all of its threads; of those that run, if one of so many tries, a moment apart, finds them at
+ * rest. */
+int stack_marks__read_all(uint32_t tgid, uint16_t flags, unsigned int tries, source_fn fn,
+			  void *ctx);
 
 #endif
