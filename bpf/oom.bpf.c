@@ -100,23 +100,33 @@ int oom_kill(struct pt_regs *ctx)
 	return oom__emit(BPF_CORE_READ(victim, tgid), victim);
 }
 
-/* When a thread began to free memory. A thread that ends in the middle of it leaves its entry. */
+/* When a thread began to free memory, and for whom. */
+struct reclaim {
+	__u64 begin_ns;
+	__u64 start_boottime; /* of the thread: a tid comes round again */
+	__u64 flags;
+};
+
+/* A thread that ends in the middle of it leaves its entry. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u32);
-	__type(value, __u64);
+	__type(value, struct reclaim);
 } reclaims SEC(".maps");
 
-static __always_inline int reclaim__begin(void)
+static __always_inline int reclaim__begin(__u16 flags)
 {
-	__u64 id = bpf_get_current_pid_tgid(), now;
+	__u64 id = bpf_get_current_pid_tgid();
+	struct reclaim reclaim;
 	__u32 tid = (__u32)id;
 
 	if (!tgid__traced(id >> 32))
 		return 0;
-	now = bpf_ktime_get_ns();
-	bpf_map_update_elem(&reclaims, &tid, &now, BPF_ANY);
+	reclaim.begin_ns = bpf_ktime_get_ns();
+	reclaim.start_boottime = BPF_CORE_READ(current__task(), start_boottime);
+	reclaim.flags = flags;
+	bpf_map_update_elem(&reclaims, &tid, &reclaim, BPF_ANY);
 	return 0;
 }
 
@@ -124,21 +134,25 @@ static __always_inline int reclaim__end(__u16 flags, __u64 reclaimed_pages)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 	__u32 tid = (__u32)id;
+	struct reclaim *found, begin;
 	struct mt_reclaim *rec;
-	__u64 *begin, begin_ns;
 
 	if (!tgid__traced(id >> 32))
 		return 0;
-	begin = bpf_map_lookup_elem(&reclaims, &tid);
-	if (!begin)
+	found = bpf_map_lookup_elem(&reclaims, &tid);
+	if (!found)
 		return 0;
-	begin_ns = *begin;
+	begin = *found;
 	bpf_map_delete_elem(&reclaims, &tid);
+	/* Of another beginning, whose end was missed, as this one's beginning was. */
+	if (begin.flags != flags ||
+	    begin.start_boottime != BPF_CORE_READ(current__task(), start_boottime))
+		return 0;
 	rec = record__reserve(MT_KIND_RECLAIM, sizeof(*rec));
 	if (!rec)
 		return 0;
 	rec->hdr.flags = flags;
-	rec->duration_ns = rec->hdr.time_ns - begin_ns;
+	rec->duration_ns = rec->hdr.time_ns - begin.begin_ns;
 	rec->reclaimed_pages = reclaimed_pages;
 	record__submit(rec);
 	return 0;
@@ -147,7 +161,7 @@ static __always_inline int reclaim__end(__u16 flags, __u64 reclaimed_pages)
 SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
 int BPF_PROG(reclaim_begin)
 {
-	return reclaim__begin();
+	return reclaim__begin(0);
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_end")
@@ -159,13 +173,41 @@ int BPF_PROG(reclaim_end, unsigned long reclaimed)
 SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
 int BPF_PROG(cgroup_reclaim_begin)
 {
-	return reclaim__begin();
+	return reclaim__begin(MT_RECLAIM_CGROUP);
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_end")
 int BPF_PROG(cgroup_reclaim_end, unsigned long reclaimed)
 {
 	return reclaim__end(MT_RECLAIM_CGROUP, reclaimed);
+}
+
+/*
+ * Where tracepoints run preemptibly, a program may be skipped: then the functions themselves are
+ * asked. What they return is what the tracepoints tell.
+ */
+SEC("kprobe.multi")
+int reclaim_enter(struct pt_regs *ctx)
+{
+	return reclaim__begin(0);
+}
+
+SEC("kretprobe.multi")
+int reclaim_return(struct pt_regs *ctx)
+{
+	return reclaim__end(0, PT_REGS_RC(ctx));
+}
+
+SEC("kprobe.multi")
+int cgroup_reclaim_enter(struct pt_regs *ctx)
+{
+	return reclaim__begin(MT_RECLAIM_CGROUP);
+}
+
+SEC("kretprobe.multi")
+int cgroup_reclaim_return(struct pt_regs *ctx)
+{
+	return reclaim__end(MT_RECLAIM_CGROUP, PT_REGS_RC(ctx));
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -4,56 +4,16 @@
  * there without. In guests only: on a machine with other users that is no experiment.
  */
 #include "live.h"
+#include "live_cgroup.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define LIMIT_BYTES (24 << 20)
 #define PAGES 12000 /* 47 MiB */
-
-struct cgroup {
-	char path[96];
-};
-
-static void cgroup__set(const struct cgroup *cgroup, const char *name, long value)
-{
-	char path[160];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", cgroup->path, name);
-	f = fopen(path, "we");
-	assert_non_null(f);
-	fprintf(f, "%ld\n", value);
-	assert_int_equal(fclose(f), 0);
-}
-
-/* A value of a file of "key value" lines. */
-static int64_t cgroup__get(const struct cgroup *cgroup, const char *name, const char *key)
-{
-	char path[160], line[256], word[128];
-	long long value = -1, found;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", cgroup->path, name);
-	f = fopen(path, "re");
-	assert_non_null(f);
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "%127s %lld", word, &found) == 2 && !strcmp(word, key))
-			value = found;
-	fclose(f);
-	return value;
-}
-
-static void cgroup__make(struct cgroup *cgroup)
-{
-	snprintf(cgroup->path, sizeof(cgroup->path), "/sys/fs/cgroup/memtrace-test-%d", getpid());
-	assert_int_equal(mkdir(cgroup->path, 0755), 0);
-	cgroup__set(cgroup, "memory.max", LIMIT_BYTES);
-}
 
 /* The program is in the cgroup from its first instruction on; memtrace is not. */
 static json_t *trace_in(struct live *live, const struct cgroup *cgroup, int code, char *out)
@@ -89,10 +49,10 @@ static void test_swapping(void **state)
 	int64_t reclaimed;
 
 	live__needs_guest();
-	cgroup__make(&cgroup);
+	cgroup__make(&cgroup, LIMIT_BYTES);
 	report = trace_in(*state, &cgroup, 0, out);
 	reclaimed = cgroup__get(&cgroup, "memory.stat", "pgsteal");
-	assert_int_equal(rmdir(cgroup.path), 0);
+	cgroup__remove(&cgroup);
 	live__assert_sound(report, 0);
 	process = only_process(report);
 	live__assert_causes_add_up(process);
@@ -115,12 +75,12 @@ static void test_killed(void **state)
 	int64_t kills, faults;
 
 	live__needs_guest();
-	cgroup__make(&cgroup);
+	cgroup__make(&cgroup, LIMIT_BYTES);
 	cgroup__set(&cgroup, "memory.swap.max", 0);
 	report = trace_in(*state, &cgroup, 128 + SIGKILL, out);
 	kills = cgroup__get(&cgroup, "memory.events", "oom_kill");
 	faults = cgroup__get(&cgroup, "memory.stat", "pgfault");
-	assert_int_equal(rmdir(cgroup.path), 0);
+	cgroup__remove(&cgroup);
 	assert_int_equal(kills, 1);
 	live__assert_sound(report, 0);
 	process = only_process(report);

@@ -28,7 +28,7 @@
 /* How much would be missed without it. */
 static int process__weight(const struct process *proc)
 {
-	if (proc->crashes.fatal)
+	if (proc->crashes.fatal || proc->oom.killed)
 		return 3;
 	if (proc->stack.hits_total)
 		return 2;

@@ -577,6 +577,8 @@ static int (*const takers[])(struct model *model, const struct event *ev) = {
 	[MT_KIND_LIMITS] = limits__take,
 	[MT_KIND_MEMORY] = limits__take_memory,
 	[MT_KIND_CGROUP] = cgroups__take,
+	[MT_KIND_OOM_KILL] = oom__take_kill,
+	[MT_KIND_RECLAIM] = oom__take_reclaim,
 };
 
 static bool model__is_too_costly(const struct model *model)

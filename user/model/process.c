@@ -80,6 +80,7 @@ void process__free(struct process *proc)
 	usage__free_array(proc->usage, &proc->stack.kept_marks);
 	crashes__release(proc);
 	unmapped__release(proc);
+	oom__release(proc);
 	free(proc->exe);
 	usage__sub(proc->usage, PROCESS_BYTES);
 	free(proc);

@@ -15,6 +15,7 @@
 #include "model/latency.h"
 #include "model/limit.h"
 #include "model/mirror.h"
+#include "model/oom.h"
 #include "model/pages.h"
 #include "model/unmapped.h"
 #include "model/usage.h"
@@ -278,6 +279,7 @@ struct process {
 	struct limits limits;
 	struct crashes crashes;
 	struct unmapped unmapped; /* lately */
+	struct oom oom;
 	struct check check;
 	struct timeline timeline;
 	struct interval interval;

@@ -50,6 +50,8 @@ json_t *json_latency__by_cause(struct json *json, const struct report_process *p
 json_t *json_latency__by_region(struct json *json, const struct report_process *process);
 json_t *json_latency__slow(struct json *json, const struct report_process *process);
 
+/* json_oom.c: kills, and time spent to free memory. */
+json_t *json_oom(struct json *json, const struct report_process *process);
 /* json_stack_marks.c: how deep the stacks of threads have been touched. */
 json_t *json_stack_marks(struct json *json, const struct report_process *process);
 /* json_limits.c */

@@ -362,6 +362,7 @@ static json_t *memory(struct json *json, const struct report_process *process)
 	json__set(json, o, "stack", stack(json, process));
 	json__set(json, o, "limits", json_limits(json, process));
 	json__set(json, o, "crashes", json_crash__all(json, process));
+	json__set(json, o, "oom", json_oom(json, process));
 	json__set(json, o, "check", check(json, &process->check));
 	return o;
 }

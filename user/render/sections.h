@@ -29,6 +29,8 @@ void section__space(struct text *text, const struct report *report,
 void section__heap(struct text *text, const struct report *report,
 		   const struct report_process *process);
 void section__stack(struct text *text, const struct report_process *process);
+/* text_oom.c: nothing where memory was never short. */
+void section__oom(struct text *text, const struct report_process *process);
 /* text_stack_marks.c: how close stacks have come to their ends. */
 void section__stack_marks(struct text *text, const struct report_process *process);
 /* text_limits.c */

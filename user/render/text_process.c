@@ -26,8 +26,9 @@ static void life(struct text *text, const struct report_process *process)
 	else if (process->end_lost)
 		text__wrapf(text, 2, ", gone by %.3f s: how it ended was lost", process->end_s);
 	else if (process->exit_signal)
-		text__wrapf(text, 2, ", killed by signal %d at %.3f s", process->exit_signal,
-			    process->end_s);
+		text__wrapf(text, 2, ", killed by %s%d at %.3f s",
+			    process->oom.killed ? "the out-of-memory killer, signal " : "signal ",
+			    process->exit_signal, process->end_s);
 	else
 		text__wrapf(text, 2, ", exited with %d at %.3f s", process->exit_code,
 			    process->end_s);
@@ -55,6 +56,7 @@ void section__process(struct text *text, const struct report *report,
 	section__heap(text, report, process);
 	section__stack(text, process);
 	section__limits(text, process);
+	section__oom(text, process);
 	if (text->opt->verbose)
 		section__threads(text, process);
 	section__check(text, report, process);

@@ -269,10 +269,12 @@ static bool check_failed(const struct report_process *process)
 	return process->check.known && !process->check.ok;
 }
 
-enum rank { RANK_CRASHES, RANK_HITS, RANK_FAILED_CHECK, RANK_OTHER, NR_RANKS };
+enum rank { RANK_KILLED, RANK_CRASHES, RANK_HITS, RANK_FAILED_CHECK, RANK_OTHER, NR_RANKS };
 
 static enum rank rank(const struct report_process *process)
 {
+	if (process->oom.killed)
+		return RANK_KILLED;
 	if (process->crashes.fatal || process->crashes.ended_soon)
 		return RANK_CRASHES;
 	if (process->stack.hits_total)
@@ -349,6 +351,7 @@ static void summary_rest(struct text *text, const struct report *report,
 }
 
 static const char *const headings[NR_RANKS] = {
+	[RANK_KILLED] = "Processes: killed for memory, then crashes, stack-limit hits, most faults",
 	[RANK_CRASHES] = "Processes: crashes, then stack-limit hits, failed checks, most faults",
 	[RANK_HITS] = "Processes: stack-limit hits, then failed checks, then most faults",
 	[RANK_FAILED_CHECK] = "Processes: stack-limit hits, then failed checks, then most faults",
@@ -366,13 +369,21 @@ static const char *const headings[NR_RANKS] = {
 		"hits", COLUMN_RIGHT, 0, 0                                                         \
 	}
 
+static bool any_crashes(const struct report *report)
+{
+	for (size_t i = 0; i < report->nr_processes; i++)
+		if (report->processes[i].crashes.fatal || report->processes[i].crashes.ended_soon)
+			return true;
+	return false;
+}
+
 static void summary(struct text *text, const struct report *report,
 		    const struct report_process *const *processes)
 {
 	static const struct column without[] = {SUMMARY, {"check", COLUMN_LEFT, 0, 0}};
 	static const struct column with[] = {
 		SUMMARY, {"crash", COLUMN_RIGHT, 0, 0}, {"check", COLUMN_LEFT, 0, 0}};
-	bool crashes = rank(processes[0]) == RANK_CRASHES;
+	bool crashes = any_crashes(report);
 	size_t rows = text__rows(text, report->nr_processes);
 	struct table table;
 

@@ -347,5 +347,6 @@ int report_process__build(const struct model *model, struct process *proc,
 	err = err ?: report_crash__build(model, proc, row);
 	err = err ?: report_stack_marks__build(proc, row);
 	err = err ?: report_limits__build(model, proc, row);
+	err = err ?: report_oom__build(model, proc, row);
 	return err ?: build_threads(proc, row);
 }

@@ -31,6 +31,10 @@ int report_crash__build(const struct model *model, struct process *proc,
 			struct report_process *row);
 void report_crash__free(struct report_process *row);
 
+/* oom.c: kills, and memory that threads had to free themselves. 0 or -ENOMEM. */
+int report_oom__build(const struct model *model, const struct process *proc,
+		      struct report_process *row);
+
 /* What serves the fact in this run; NULL: nothing does. */
 const struct mt_probe *report__probe(const struct model *model, const char *fact);
 

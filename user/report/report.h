@@ -197,6 +197,43 @@ struct report_stack_mark {
 	const char *misses;  /* static: why it is not exact; NULL: it is */
 };
 
+/*
+ * A kill by the kernel's out-of-memory killer. Where the kernel's probe did not tell the sizes,
+ * sizes_known is false, and the victim has no name.
+ */
+struct report_oom_kill {
+	double t_s;
+	bool is_victim; /* the process that has the row */
+	bool is_trigger;
+	uint32_t victim_pid;
+	char *victim_comm; /* NULL: not known */
+	bool sizes_known;
+	uint64_t anon_bytes;
+	uint64_t file_bytes;
+	uint64_t shmem_bytes;
+	uint64_t swap_bytes;
+	uint64_t pagetable_bytes;
+	uint64_t virtual_bytes;
+	int32_t score_adj;
+	bool badness_known;
+	uint64_t badness_pages;
+	uint32_t trigger_pid;
+	uint32_t trigger_tid;
+	char *trigger_comm;
+	bool in_cgroup; /* a cgroup's limit was reached; else the system's memory was used up */
+	char *cgroup;	/* the last component of its path */
+	uint64_t limit_bytes; /* its */
+	uint64_t usage_bytes;
+};
+
+/* Threads had to free memory themselves before they got some. */
+struct report_reclaim {
+	uint64_t count;
+	double time_s; /* of all threads */
+	double longest_s;
+	uint64_t reclaimed_bytes;
+};
+
 /* What is used of a stack above this is worth a warning, in percent. */
 #define REPORT_STACK_WARNING 80
 
@@ -360,6 +397,16 @@ struct report_process {
 		struct report_crash *list; /* in time order; of the handled ones the first 100 */
 		size_t nr;
 	} crashes;
+
+	struct {
+		bool killed; /* by the out-of-memory killer */
+		struct report_oom_kill *kills;
+		size_t nr_kills;
+		uint64_t kills_total; /* kills[] has the first 100 */
+		bool reclaim_known;
+		struct report_reclaim by_system; /* memory was short of the whole system */
+		struct report_reclaim by_cgroup; /* a cgroup was at its limit */
+	} oom;
 
 	struct report_check check;
 

@@ -12,6 +12,16 @@ static void limits__fini(struct report_process *process)
 	free(process->limits.failures);
 }
 
+static void oom__fini(struct report_process *process)
+{
+	for (size_t i = 0; i < process->oom.nr_kills; i++) {
+		free(process->oom.kills[i].victim_comm);
+		free(process->oom.kills[i].trigger_comm);
+		free(process->oom.kills[i].cgroup);
+	}
+	free(process->oom.kills);
+}
+
 static void process__fini(struct report_process *process)
 {
 	free(process->comm);
@@ -38,6 +48,7 @@ static void process__fini(struct report_process *process)
 		free(process->stack.threads[i].comm);
 	free(process->stack.threads);
 	limits__fini(process);
+	oom__fini(process);
 	for (size_t i = 0; i < process->nr_threads_listed; i++)
 		free(process->threads[i].comm);
 	free(process->threads);

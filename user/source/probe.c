@@ -31,6 +31,8 @@ static const char *const begin_functions[] = {"wake_up_new_task", NULL};
 static const char *const exec_begin_functions[] = {"begin_new_exec", NULL};
 static const char *const exec_end_functions[] = {"finalize_exec", NULL};
 static const char *const end_functions[] = {"exit_mm_release", NULL};
+static const char *const reclaim_functions[] = {"try_to_free_pages", NULL};
+static const char *const cgroup_reclaim_functions[] = {"try_to_free_mem_cgroup_pages", NULL};
 static const char *const call_functions[PROBE_MAX_FUNCTIONS + 1] = {
 	SYSCALL_FUNC(brk),	     SYSCALL_FUNC(mmap),    SYSCALL_FUNC(munmap),
 	SYSCALL_FUNC(mremap),	     SYSCALL_FUNC(madvise), SYSCALL_FUNC(mprotect),
@@ -235,6 +237,20 @@ static const struct probe probes[] = {
 		.misses = "",
 		.how = PROBE_TP_BTF,
 		.programs = {{"oom_victim", "mark_victim"}},
+	},
+	{
+		.fact = "reclaim stalls",
+		.via = "kprobe.multi of try_to_free_pages, try_to_free_mem_cgroup_pages",
+		.misses = "the sleep of who is over memory.high",
+		.how = PROBE_TP_BTF,
+		.kernel_func = "register_fprobe_syms",
+		.if_preemptible = true,
+		/* The ends first: where the beginning was missed, there is nothing to tell. */
+		.programs = {{"reclaim_return", .functions = reclaim_functions, .at_return = true},
+			     {"reclaim_enter", .functions = reclaim_functions},
+			     {"cgroup_reclaim_return", .functions = cgroup_reclaim_functions,
+			      .at_return = true},
+			     {"cgroup_reclaim_enter", .functions = cgroup_reclaim_functions}},
 	},
 	{
 		.fact = "reclaim stalls",
