@@ -139,12 +139,14 @@ static struct live_process *start_in(struct live *live, const struct cgroup *cgr
 {
 	struct live_process *workload;
 	char script[256];
+	json_t *ready;
 
 	snprintf(script, sizeof(script),
 		 "echo $$ >%s/cgroup.procs && exec build/workloads/fault --wait --pages %u",
 		 cgroup->path, pages);
 	workload = live__start_shell(live, script);
-	assert_true(json_is_true(live__at(live__read_json(live, workload), "ready")));
+	ready = live__read_json(live, workload);
+	assert_true(json_is_true(live__at(ready, "ready")));
 	return workload;
 }
 

@@ -97,8 +97,7 @@ static void test_keys(void **state)
 	assert_keys(root, "memtrace host session probes loss folded processes");
 	assert_keys(json_at(root, "processes.0"),
 		    "pid ppid comm exe start_s end children_not_traced faults heap stack limits "
-		    "crashes check "
-		    "threads");
+		    "crashes oom check threads");
 	assert_keys(json_at(root, "processes.0.end"), "exit_code signal t_s");
 	assert_keys(
 		json_at(root, "processes.0.faults"),
