@@ -48,8 +48,11 @@ int64_t cgroup__get(const struct cgroup *cgroup, const char *file, const char *k
 
 void cgroup__make(struct cgroup *cgroup, int64_t limit_bytes)
 {
+	/* What a test that failed has left behind is not in the way of the next one. */
+	static unsigned int nr;
+
 	cgroup->v1 = cgroup__version() == 1;
-	snprintf(cgroup->name, sizeof(cgroup->name), "memtrace-test-%d", getpid());
+	snprintf(cgroup->name, sizeof(cgroup->name), "memtrace-test-%d-%u", getpid(), nr++);
 	snprintf(cgroup->path, sizeof(cgroup->path), "/sys/fs/cgroup/%s%s",
 		 cgroup->v1 ? "memory/" : "", cgroup->name);
 	assert_int_equal(mkdir(cgroup->path, 0755), 0);
