@@ -267,6 +267,19 @@ static void check_fiber(const struct overflow *overflow)
 	check_own_stack(overflow, "thread_guard");
 }
 
+/* Not the main stack, but one that the kernel lets grow by the same limit. */
+static void check_growsdown(const struct overflow *overflow)
+{
+	json_t *hit = common_hit(overflow, "main_limit");
+	int64_t limit = live__number(overflow->plan, "limit_bytes");
+	uint64_t low = live__address(overflow->plan, "stack_end") - (uint64_t)limit;
+	uint64_t address = live__address(hit, "address");
+
+	assert_true(address < low && address >= low - (uint64_t)PAGE);
+	assert_number(hit, "limit_bytes", limit);
+	assert_number(hit, "size_bytes", limit);
+}
+
 static void check_both(struct live *live, const char *words, void (*check)(const struct overflow *))
 {
 	struct overflow overflow;
@@ -300,6 +313,11 @@ static void test_altstack(void **state)
 static void test_fiber(void **state)
 {
 	check_both(*state, "stackover --mode fiber", check_fiber);
+}
+
+static void test_growsdown(void **state)
+{
+	check_both(*state, "stackover --mode growsdown", check_growsdown);
 }
 
 /* A handler that has nowhere to run: the kernel takes it away, and the program dies of one hit. */
@@ -443,8 +461,8 @@ int main(void)
 		live_test(test_sent_signal),  live_test(test_command),
 		live_test(test_peak),	      live_test(test_unlimited),
 		live_test(test_guard_gap),    live_test(test_no_memory),
-		live_test(test_no_room),      live_test(test_altstack),
-		live_test(test_fiber),
+		live_test(test_no_room),      live_test(test_growsdown),
+		live_test(test_altstack),     live_test(test_fiber),
 	};
 
 	return cmocka_run_group_tests_name("stack", tests, NULL, NULL);
