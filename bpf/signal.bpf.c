@@ -87,14 +87,15 @@ static __always_inline void signal__fill(struct mt_signal_more *more, int sig,
 static __always_inline void signal__send(struct mt_signal_more *rec)
 {
 	__u64 sp = rec->signal.sp, addr = rec->signal.addr;
-	__u32 slot = stack__claim(addr + NEAR_BYTES > sp && addr < sp + NEAR_BYTES);
+	__u32 slot = stack__claim(addr + NEAR_BYTES > sp && addr < sp + NEAR_BYTES,
+				  rec->signal.hdr.flags & MT_SIGNAL_HANDLED);
 
 	if (slot != STACK_NO_SLOT)
 		rec->signal.hdr.flags |= MT_SIGNAL_COPIED;
 	if (bpf_ringbuf_output(&ring, rec, sizeof(*rec), ring__wakeup_flag()))
 		loss__count(MT_LOSS_RING_RECORDS, 1);
 	if (slot != STACK_NO_SLOT)
-		stack__send(rec->signal.hdr.time_ns, sp, slot);
+		stack__send(&rec->signal, slot);
 }
 
 /* First choice: with the mapping at the address. bpf_find_vma: 5.17. */

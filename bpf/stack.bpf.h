@@ -27,6 +27,8 @@ struct {
 } stack_claims SEC(".maps");
 
 #define STACK_NO_SLOT (~0U)
+/* The first ones, for bad accesses that are not handled. */
+#define FATAL_SLOTS 2
 #define CHUNK_PAGES (MT_STACK_CHUNK_BYTES / MT_STACK_PAGE_BYTES)
 /* What a leaf function may use below the stack pointer (System V ABI, x86-64, 3.2.2). */
 #define RED_ZONE_BYTES 128
@@ -38,12 +40,15 @@ static __always_inline bool slot__claim(__u32 slot)
 	return !bpf_map_update_elem(&stack_claims, &slot, &slot, BPF_NOEXIST);
 }
 
-/* Room for a stack: a whole one or, if that is taken, its innermost part. */
-static __always_inline __u32 stack__claim(bool whole)
+/*
+ * Room for a stack: a whole one or, if that is taken, its innermost part. A process that handles
+ * thousands of bad accesses leaves some for one that dies of its first.
+ */
+static __always_inline __u32 stack__claim(bool whole, bool handled)
 {
 	if (whole && slot__claim(MT_STACK_SMALL_SLOTS))
 		return MT_STACK_SMALL_SLOTS;
-	for (__u32 slot = 0; slot < MT_STACK_SMALL_SLOTS; slot++)
+	for (__u32 slot = handled ? FATAL_SLOTS : 0; slot < MT_STACK_SMALL_SLOTS; slot++)
 		if (slot__claim(slot))
 			return slot;
 	return STACK_NO_SLOT;
@@ -87,7 +92,7 @@ static __always_inline void stack__copy(struct mt_stack_copy *rec, __u32 max_chu
 	}
 }
 
-static __always_inline void stack__send(__u64 signal_time_ns, __u64 sp, __u32 slot)
+static __always_inline void stack__send(const struct mt_signal *signal, __u32 slot)
 {
 	struct mt_stack_copy *rec = record__reserve(MT_KIND_STACK_COPY, sizeof(*rec));
 
@@ -95,8 +100,10 @@ static __always_inline void stack__send(__u64 signal_time_ns, __u64 sp, __u32 sl
 		bpf_map_delete_elem(&stack_claims, &slot);
 		return;
 	}
-	rec->signal_time_ns = signal_time_ns;
-	rec->start = (sp - RED_ZONE_BYTES) & ~(MT_STACK_PAGE_BYTES - 1ULL);
+	if (signal->hdr.flags & MT_SIGNAL_HANDLED)
+		rec->hdr.flags = MT_STACK_COPY_HANDLED;
+	rec->signal_time_ns = signal->hdr.time_ns;
+	rec->start = (signal->sp - RED_ZONE_BYTES) & ~(MT_STACK_PAGE_BYTES - 1ULL);
 	rec->slot = slot;
 	rec->nr_chunks = 0;
 	__builtin_memset(rec->regs, 0, sizeof(rec->regs));

@@ -340,6 +340,7 @@ struct mt_signal_more {
 #define MT_STACK_CHUNKS (MT_STACK_SMALL_SLOTS + MT_STACK_DEEP_CHUNKS)
 #define MT_STACK_PAGES (MT_STACK_DEEP_CHUNKS * MT_STACK_CHUNK_BYTES / MT_STACK_PAGE_BYTES)
 #define MT_STACK_REGS 34
+#define MT_STACK_COPY_HANDLED 0x1 /* its signal has MT_SIGNAL_HANDLED */
 struct mt_stack_copy {
 	struct mt_record hdr;
 	__u64 signal_time_ns; /* of its MT_KIND_SIGNAL */

@@ -5,6 +5,7 @@
  */
 #include "live.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,12 +289,40 @@ static void test_many(void **state)
 	assert_int_equal(nr, MANY);
 }
 
+/* Who handles bad accesses without end leaves room for one that dies. */
+static void test_after_handled(void **state)
+{
+	struct live *live = *state;
+	struct live_path path = live__path(live, "after.json");
+	json_t *processes, *crashes;
+	unsigned int nr = 0;
+	char script[512];
+
+	snprintf(script, sizeof(script),
+		 "ulimit -c 0; memtrace -f -q -F json " ALL " -o %s -- sh -c '"
+		 "echo | build/workloads/badaccess --times 3000; "
+		 "echo | build/workloads/recurse --fatal --depth 3' >/dev/null",
+		 path.s);
+	assert_int_equal(live__exit_code(live__start_shell(live, script)), 128 + SIGSEGV);
+	processes = live__at(live__load_report(live, path.s), "processes");
+	for (size_t i = 0; i < json_array_size(processes); i++) {
+		crashes = live__at(json_array_get(processes, i), "crashes");
+		if (live__number(crashes, "handled") >= 3000)
+			nr |= 1;
+		if (!live__number(crashes, "fatal"))
+			continue;
+		nr |= 2;
+		assert_whole(live__at(only(live__at(crashes, "list")), "stack"));
+	}
+	assert_int_equal(nr, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		live_test(test_main), live_test(test_thread), live_test(test_library),
-		live_test(test_dead), live_test(test_python), live_test(test_perl),
-		live_test(test_many),
+		live_test(test_main), live_test(test_thread),	     live_test(test_library),
+		live_test(test_dead), live_test(test_python),	     live_test(test_perl),
+		live_test(test_many), live_test(test_after_handled),
 	};
 
 	return cmocka_run_group_tests_name("backtrace", tests, NULL, NULL);

@@ -128,6 +128,31 @@ static void test_asked(void **state)
 	assert_int_equal(backtraces->asks.nr, MAX_STACK_ASKS);
 }
 
+/* Who has handled thousands of bad accesses, and dies of one, has a stack for that. */
+static void test_handled_leave_room(void **state)
+{
+	struct feed *feed = *state;
+	struct backtraces *backtraces = &feed->model->backtraces;
+	struct mt_stack_copy copy = copy_of(SIGNAL_NS);
+	struct stack_ask ask = {};
+	int wanted = 0;
+
+	backtraces->wanted = true;
+	copy.hdr.flags = MT_STACK_COPY_HANDLED;
+	for (int i = 0; i < MAX_BACKTRACES + 10; i++) {
+		feed__now(feed, &copy);
+		assert_true(backtraces__take_asked(backtraces, &ask));
+		wanted += !!ask.mappings;
+		stack_ask__release(&ask);
+	}
+	assert_int_equal(wanted, MAX_BACKTRACES_HANDLED);
+	copy.hdr.flags = 0;
+	feed__now(feed, &copy);
+	assert_true(backtraces__take_asked(backtraces, &ask));
+	assert_non_null(ask.mappings);
+	stack_ask__release(&ask);
+}
+
 static char *shown(const struct report_backtrace *backtrace, unsigned int width, bool utf8)
 {
 	const struct render_options opt = {.width = width, .utf8 = utf8};
@@ -254,6 +279,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kept, feed__setup, feed__teardown),
 		cmocka_unit_test_setup_teardown(test_bounded, feed__setup, feed__teardown),
 		cmocka_unit_test_setup_teardown(test_asked, feed__setup, feed__teardown),
+		cmocka_unit_test_setup_teardown(test_handled_leave_room, feed__setup,
+						feed__teardown),
 		cmocka_unit_test_setup_teardown(test_shown, feed__setup, feed__teardown),
 		cmocka_unit_test_setup_teardown(test_wrapped, feed__setup, feed__teardown),
 		cmocka_unit_test_setup_teardown(test_json, feed__setup, feed__teardown),

@@ -331,6 +331,24 @@ static void test_no_room(void **state)
 	assert_int_equal(crashes->handled, 1);
 }
 
+/* SA_RESETHAND: the handler has had its turn, and the instruction is tried again. */
+static void test_reset_handler(void **state)
+{
+	struct feed *feed = *state;
+	struct crashes *crashes = &feed__proc(feed)->crashes;
+	struct mt_signal_more rec = signal__at(0, SI_KERNEL, 0);
+
+	rec.trap = 13;
+	rec.signal.hdr.flags = MT_SIGNAL_HANDLED;
+	feed__now(feed, &rec);
+	rec.signal.hdr.flags = 0;
+	feed__now(feed, &rec);
+	assert_int_equal(crashes->handled, 1);
+	assert_int_equal(crashes->fatal, 1);
+	assert_int_equal(crashes->list.nr, 2);
+	assert_false(crashes->list.items[0].fatal || crashes->list.items[1].no_room);
+}
+
 /* An exec begins with a clean slate of mappings, and keeps what there was. */
 static void test_exec_and_fork(void **state)
 {
@@ -443,6 +461,7 @@ int main(void)
 		TEST(test_old_record),
 		TEST(test_old_record_other_end),
 		TEST(test_no_room),
+		TEST(test_reset_handler),
 		TEST(test_exec_and_fork),
 		TEST(test_forgetting),
 		TEST(test_notices),

@@ -451,6 +451,9 @@ static void test_frame_pointers(void **state)
 	words.words[11] = 77;
 	assert_int_equal(walk_words(&words, STACK + 16, &whole), 2);
 	assert_false(whole);
+	/* Where the innermost function keeps no chain, none is no end of it. */
+	assert_int_equal(walk_words(&words, 0, &whole), 1);
+	assert_false(whole);
 	/* In a circle, backwards, not a word's address, not there. */
 	words.words[11] = CODE + 48;
 	words.words[10] = STACK + 80;

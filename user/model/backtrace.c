@@ -30,6 +30,7 @@ int backtraces__take_copy(struct model *model, const struct event *ev)
 {
 	struct backtraces *backtraces = &model->backtraces;
 	struct process *proc = model__find_process(model, ev->tgid);
+	uint32_t max = ev->flags & MT_STACK_COPY_HANDLED ? MAX_BACKTRACES_HANDLED : MAX_BACKTRACES;
 	struct stack_ask *ask;
 
 	if (!backtraces->wanted || backtraces->asks.nr >= MAX_STACK_ASKS)
@@ -38,7 +39,7 @@ int backtraces__take_copy(struct model *model, const struct event *ev)
 	if (!ask)
 		return -ENOMEM;
 	*ask = (struct stack_ask){.copy = *ev->stack_copy};
-	if (!proc || proc->nr_stack_asks >= MAX_BACKTRACES)
+	if (!proc || proc->nr_stack_asks >= max)
 		return 0;
 	proc->nr_stack_asks++;
 	return ask__note_mappings(ask, proc);

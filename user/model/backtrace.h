@@ -47,8 +47,10 @@ struct backtrace {
 	struct backtrace_frame frames[]; /* innermost first; then their strings */
 };
 
-/* So many of a process are kept, and so many in all. */
+/* So many of a process are kept, of those that it has handled at most so many, and so many in all.
+ */
 #define MAX_BACKTRACES 1000
+#define MAX_BACKTRACES_HANDLED 500
 #define MAX_ALL_BACKTRACES 20000
 
 /* A mapping that can be executed, as of the bad access. */

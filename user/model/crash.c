@@ -146,6 +146,13 @@ static void tell(struct model *model, const struct process *proc, const struct c
 	notices__add(&model->notices, &notice);
 }
 
+/* General protection says the same, if the handler returns to the instruction after its only turn.
+ */
+static bool is_told_alike(const struct crash *crash)
+{
+	return crash->signo == SIGSEGV && crash->code == SI_KERNEL;
+}
+
 /*
  * The kernel could not lay down a frame for the handler, for an overflow has left no room there:
  * it takes the handler away and raises a SIGSEGV of its own, with the registers as they were.
@@ -155,9 +162,9 @@ static bool crashes__take_no_room(struct model *model, struct process *proc, con
 	struct crash *last = crashes__recent(&proc->crashes, 0);
 	const struct mt_signal *sig = ev->signal;
 
-	if (!last || last->fatal || last->tid != ev->tid || sig->signo != SIGSEGV ||
-	    sig->code != SI_KERNEL || ev->flags & MT_SIGNAL_HANDLED || sig->ip != last->ip ||
-	    sig->sp != last->sp || ev->time_ns - last->time_ns > NO_ROOM_NS)
+	if (!last || last->fatal || last->tid != ev->tid || is_told_alike(last) ||
+	    sig->signo != SIGSEGV || sig->code != SI_KERNEL || ev->flags & MT_SIGNAL_HANDLED ||
+	    sig->ip != last->ip || sig->sp != last->sp || ev->time_ns - last->time_ns > NO_ROOM_NS)
 		return false;
 	crash__turn_fatal(proc, last, true);
 	if (last->verdict != VERDICT_STACK_OVERFLOW)

@@ -248,8 +248,9 @@ static enum step walk__by_frame_pointer(struct walk *walk)
 {
 	uint64_t frame = walk->regs[REG_FRAME], caller, ip;
 
+	/* Of the innermost function nobody knows whether it keeps the chain at all. */
 	if (!frame)
-		return STEP_BEGIN;
+		return walk->frames.nr > 1 ? STEP_BEGIN : STEP_LOST;
 	if (frame < walk->regs[REG_STACK] || !walk__read(walk, frame, &caller) ||
 	    !walk__read(walk, frame + WORD, &ip))
 		return STEP_LOST;
