@@ -35,7 +35,7 @@ static void test_null_pointer(void **state)
 	struct mt_signal_more rec = signal__at(0, SEGV_MAPERR, ERROR_EXEC);
 
 	judge(*state, signal__at(0, SEGV_MAPERR, ERROR_READ), VERDICT_NULL_POINTER,
-	      "null pointer: read of field at offset 0 (0x0)");
+	      "null pointer: read of address 0");
 	judge(*state, signal__at(24, SEGV_MAPERR, ERROR_WRITE), VERDICT_NULL_POINTER,
 	      "null pointer: write to field at offset 24 (0x18)");
 	judge(*state, signal__at(-16ULL, SEGV_MAPERR, ERROR_READ), VERDICT_NULL_POINTER,
@@ -290,6 +290,42 @@ static void test_old_record(void **state)
 	assert_false(feed__proc(feed)->crashes.list.items[0].fatal);
 }
 
+/* Redis and others report in their handler, and then have the signal's own effect. */
+static void test_passed_on(void **state)
+{
+	struct feed *feed = *state;
+	struct crashes *crashes = &feed__proc(feed)->crashes;
+	struct mt_signal_more rec = signal__at(8, SEGV_MAPERR, ERROR_READ);
+
+	feed->model->notices.wanted = true;
+	rec.signal.hdr.flags = MT_SIGNAL_HANDLED;
+	for (int i = 0; i <= MAX_CRASHES_HANDLED; i++)
+		feed__now(feed, &rec);
+	assert_int_equal(crashes->list.nr, MAX_CRASHES_HANDLED);
+	assert_int_equal(feed->model->notices.nr, 0);
+	feed->now_ns += CRASH_ENDED_SOON_NS - 1000;
+	feed__exit(feed, PID, PID, true, SIGSEGV, FLT(0, 0));
+	assert_int_equal(crashes->fatal, 1);
+	assert_int_equal(crashes->handled, MAX_CRASHES_HANDLED);
+	assert_int_equal(crashes->list.nr, MAX_CRASHES_HANDLED + 1);
+	assert_true(crashes->list.items[MAX_CRASHES_HANDLED].fatal);
+	assert_true(crashes->list.items[MAX_CRASHES_HANDLED].passed_on);
+	assert_int_equal(feed->model->notices.nr, 1);
+	assert_false(feed->model->notices.items[0].handled);
+}
+
+static void test_not_passed_on(void **state)
+{
+	struct feed *feed = *state;
+	struct mt_signal_more rec = signal__at(8, SEGV_MAPERR, ERROR_READ);
+
+	rec.signal.hdr.flags = MT_SIGNAL_HANDLED;
+	feed__now(feed, &rec);
+	feed->now_ns += CRASH_ENDED_SOON_NS;
+	feed__exit(feed, PID, PID, true, SIGSEGV, FLT(0, 0));
+	assert_int_equal(feed__proc(feed)->crashes.fatal, 0);
+}
+
 static void test_old_record_other_end(void **state)
 {
 	struct feed *feed = *state;
@@ -459,6 +495,8 @@ int main(void)
 		TEST(test_fatal_and_handled),
 		TEST(test_bounds),
 		TEST(test_old_record),
+		TEST(test_passed_on),
+		TEST(test_not_passed_on),
 		TEST(test_old_record_other_end),
 		TEST(test_no_room),
 		TEST(test_reset_handler),

@@ -92,20 +92,24 @@ static bool crashes__wants(const struct crashes *crashes, const struct crash *cr
 			    : crashes->handled <= MAX_CRASHES_HANDLED;
 }
 
-static int crashes__note(struct process *proc, const struct crash *crash)
+static int crashes__list(struct process *proc, const struct crash *crash)
 {
-	struct crashes *crashes = &proc->crashes;
-	int err = crashes__note_recent(proc, crash);
-	struct crash *slot;
+	struct crash *slot = usage__push(proc->usage, &proc->crashes.list);
 
-	if (err || proc->forgets || !crashes__wants(crashes, crash))
-		return err;
-	slot = usage__push(proc->usage, &crashes->list);
 	if (!slot)
 		return -ENOMEM;
 	*slot = *crash;
 	crash__hold(slot);
 	return 0;
+}
+
+static int crashes__note(struct process *proc, const struct crash *crash)
+{
+	int err = crashes__note_recent(proc, crash);
+
+	if (err || proc->forgets || !crashes__wants(&proc->crashes, crash))
+		return err;
+	return crashes__list(proc, crash);
 }
 
 /* It has turned out that the process dies of it. */
@@ -121,6 +125,7 @@ static void crash__turn_fatal(struct process *proc, struct crash *crash, bool no
 	if (listed) {
 		listed->fatal = listed->hit.died = true;
 		listed->no_room = no_room;
+		listed->passed_on = crash->passed_on;
 	}
 	if (hit)
 		hit->died = true;
@@ -208,14 +213,29 @@ int crashes__take(struct model *model, struct process *proc, struct thread *thre
 	return err;
 }
 
-/* A recording from before there was a word of handlers: a process that ends by it had none. */
-void crashes__end(struct process *proc, uint32_t exit_code)
+/*
+ * What a process ends by tells of its last bad access. A recording from before there was a word of
+ * handlers: it had none. And some handlers report, and then have the process die of the same signal
+ * after all: those of redis, of Python's faulthandler, of most that print a stack.
+ */
+int crashes__end(struct model *model, struct process *proc)
 {
 	struct crash *last = crashes__recent(&proc->crashes, 0);
+	int err = 0;
 
-	if (last && !last->handled_known && !last->fatal && WIFSIGNALED((int)exit_code) &&
-	    WTERMSIG((int)exit_code) == last->signo)
-		crash__turn_fatal(proc, last, false);
+	if (!last || last->fatal || !WIFSIGNALED((int)proc->exit_code) ||
+	    WTERMSIG((int)proc->exit_code) != last->signo)
+		return 0;
+	if (last->handled_known && proc->end_ns - last->time_ns > CRASH_ENDED_SOON_NS)
+		return 0;
+	last->passed_on = last->handled_known;
+	if (!crashes__listed(&proc->crashes, last) && !proc->forgets &&
+	    proc->crashes.fatal < MAX_CRASHES)
+		err = crashes__list(proc, last);
+	crash__turn_fatal(proc, last, false);
+	if (last->verdict != VERDICT_STACK_OVERFLOW)
+		tell(model, proc, last, NOTICE_CRASH, false);
+	return err;
 }
 
 void crashes__release(struct process *proc)

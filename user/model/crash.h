@@ -68,9 +68,10 @@ struct crash {
 	uint64_t sp;
 	uint32_t trap; /* MT_TRAP_UNKNOWN */
 	bool handled_known;
-	bool handled; /* the process had a handler for the signal */
-	bool no_room; /* which had no stack to run on */
-	bool fatal;   /* the process died of it */
+	bool handled;	/* the process had a handler for the signal */
+	bool no_room;	/* which had no stack to run on */
+	bool passed_on; /* which reported, and had the process die of it after all */
+	bool fatal;	/* the process died of it */
 	bool pkey_known;
 	bool hugetlb;	      /* the mapping at the address is of huge pages by hugetlbfs */
 	struct stack_hit hit; /* of VERDICT_STACK_OVERFLOW */
@@ -112,8 +113,10 @@ struct crashes {
 /* A signal record, after the thread's faults have been settled. 0 or -ENOMEM. */
 int crashes__take(struct model *model, struct process *proc, struct thread *thread,
 		  const struct event *ev);
-/* The process has ended, exit_code as wait(2) reports it. */
-void crashes__end(struct process *proc, uint32_t exit_code);
+/* The process has ended, and it is known how. 0 or -ENOMEM. */
+int crashes__end(struct model *model, struct process *proc);
+/* So soon after a bad access that was handled, an end by a signal has to do with it. */
+#define CRASH_ENDED_SOON_NS 10000000000ULL
 /* That of a thread at a time, among the last RECENT_CRASHES; NULL: it is not. */
 const struct crash *crashes__find(const struct process *proc, uint32_t tid, uint64_t time_ns);
 /* The last one; NULL: there was none. */

@@ -406,13 +406,13 @@ static int take_exit(struct model *model, const struct event *ev)
 	model__note_end(model, proc, ev->time_ns);
 	proc->end_lost = false;
 	proc->exit_code = ev->exit->exit_code;
-	crashes__end(proc, proc->exit_code);
+	err = crashes__end(model, proc);
 	/* The kernel's mark is kept with less precision than what was sampled. */
 	if (ev->exit->max_rss_bytes > proc->heap.max_sample_bytes)
 		proc->heap.peak_rss_bytes = ev->exit->max_rss_bytes;
 	else if (ev->exit->max_rss_bytes)
 		proc->heap.peak_rss_bytes = proc->heap.max_sample_bytes;
-	return 0;
+	return err;
 }
 
 static int take_gone(struct model *model, const struct event *ev)

@@ -16,7 +16,6 @@
 #include "report/report.h"
 
 /* A handler that reports a crash may take its time before it ends the process. */
-#define ENDED_SOON_NS (10 * NSEC_PER_SEC)
 
 static int hit__set_in_the_way(const struct process *proc, const struct stack_hit *hit,
 			       struct report_hit *row)
@@ -166,8 +165,10 @@ static bool ended_soon(const struct process *proc)
 {
 	const struct crash *last = crashes__last(proc);
 
-	return last && !last->fatal && proc->ended && !proc->end_lost && !proc->crashes.fatal &&
-	       WIFSIGNALED((int)proc->exit_code) && proc->end_ns - last->time_ns <= ENDED_SOON_NS;
+	if (!last || !proc->ended || proc->end_lost || !WIFSIGNALED((int)proc->exit_code) ||
+	    proc->end_ns - last->time_ns > CRASH_ENDED_SOON_NS)
+		return false;
+	return last->passed_on || (!last->fatal && !proc->crashes.fatal);
 }
 
 /* It is shown also where so many were handled before it that it is not listed. */
@@ -184,7 +185,7 @@ static int note_end(const struct model *model, const struct process *proc,
 		err = build_crash(model, proc, last, &row->crashes.list[row->crashes.nr++]);
 	row->crashes.list[row->crashes.nr - 1].ended_by = WTERMSIG((int)proc->exit_code);
 	row->crashes.list[row->crashes.nr - 1].ended_after_ns = proc->end_ns - last->time_ns;
-	row->crashes.ended_soon = 1;
+	row->crashes.ended_soon = !last->fatal;
 	return err;
 }
 

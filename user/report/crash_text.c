@@ -81,6 +81,8 @@ static void null_pointer(struct words *words, const struct crash *crash)
 		words__add(words, "call of a null pointer");
 	else if (crash->access == ACCESS_EXEC)
 		words__add(words, "null pointer: jump to %s0x%llx", sign, (unsigned long long)size);
+	else if (!size)
+		words__add(words, "null pointer: %s address 0", access__words(crash->access));
 	else
 		words__add(words, "null pointer: %s field at offset %s%llu (%s0x%llx)",
 			   access__words(crash->access), sign, (unsigned long long)size, sign,
