@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The SIGSEGV or SIGBUS that the kernel raises for a bad access, in the thread that made it. */
 #include "common.bpf.h"
+#include "batch.bpf.h"
 #include "limits.bpf.h"
 #include "stack.bpf.h"
 
