@@ -95,7 +95,7 @@ static __always_inline void stack__copy(struct mt_stack_copy *rec, __u32 max_chu
 static __always_inline void stack__send(const struct mt_signal *signal, __u32 slot)
 {
 	struct mt_stack_copy *rec = record__reserve(MT_KIND_STACK_COPY, sizeof(*rec));
-	struct mt_batch *batch = batch__of_cpu();
+	struct mt_batch *batch;
 
 	if (!rec) {
 		bpf_map_delete_elem(&stack_claims, &slot);
@@ -111,6 +111,7 @@ static __always_inline void stack__send(const struct mt_signal *signal, __u32 sl
 	regs__by_dwarf_number(current__regs(), rec->regs);
 	__builtin_memset(rec->pages, 0, sizeof(rec->pages));
 	/* Interrupts are off: whatever faults on this CPU meanwhile is the copying. */
+	batch = batch__of_cpu();
 	if (batch)
 		WRITE_ONCE(batch->copying, 1);
 	stack__copy(rec, slot == MT_STACK_SMALL_SLOTS ? MT_STACK_DEEP_CHUNKS : 1);
