@@ -84,20 +84,42 @@ void oom__check_kill(const json_t *kill, int64_t pid, const char *constraint)
 	assert_true(kmsg__find(constraint, word, line, sizeof(line)));
 }
 
+/* Who is killed runs a hook, and that may be over later than memtrace. */
+static void check_hook(const char *path, const json_t *report)
+{
+	int64_t pid = live__number(oom__process(report), "pid");
+	char expected[64], *said = live__read_file(path);
+
+	snprintf(expected, sizeof(expected), "oom_kill %lld SIGKILL\n", (long long)pid);
+	assert_string_equal(said, expected);
+	free(said);
+}
+
 json_t *oom__trace_in(struct live *live, const struct cgroup *cgroup, const char *command, int code)
 {
+	struct live_path hook = live__path(live, "hook");
+	bool is_killed = code == 128 + SIGKILL;
+	char script[1536], path[256], enter[160] = "", until[256] = "";
 	struct live_process *shell;
-	char script[1024], path[256], enter[160] = "";
+	json_t *report;
 
 	if (cgroup)
 		snprintf(enter, sizeof(enter), "echo $$ >%s/cgroup.procs && ", cgroup->path);
+	if (is_killed)
+		snprintf(until, sizeof(until), "while ! test -s %s; do sleep 0.1; done; ", hook.s);
 	live__report_path(live, path, sizeof(path));
-	snprintf(script, sizeof(script), "memtrace -q -F json -n 1000 -o %s -- sh -c '%sexec %s'",
-		 path, enter, command);
+	snprintf(script, sizeof(script),
+		 "memtrace -q -F json -n 1000 -o %s --on-hit '"
+		 "echo $MEMTRACE_EVENT $MEMTRACE_PID $MEMTRACE_SIGNAL >%s' -- sh -c '%sexec %s'; "
+		 "code=$?; %sexit $code",
+		 path, hook.s, enter, command, until);
 	shell = live__start_shell(live, script);
 	live__wait(shell);
 	assert_int_equal(live__exit_code(shell), code);
-	return live__load_report(live, path);
+	report = live__load_report(live, path);
+	if (is_killed)
+		check_hook(hook.s, report);
+	return report;
 }
 
 const json_t *oom__process(const json_t *report)

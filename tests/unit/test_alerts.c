@@ -196,6 +196,46 @@ static void test_stack_of_recorder(void **state)
 	alerts__release(&alerts);
 }
 
+static void kill_for_memory(struct feed *feed, uint32_t victim, uint64_t limit_bytes,
+			    uint16_t flags)
+{
+	struct mt_oom_kill rec = {
+		.hdr = record__header(MT_KIND_OOM_KILL, sizeof(rec), victim, victim),
+		.trigger_tgid = PID,
+		.trigger_tid = PID,
+		.anon_pages = 1024,
+		.cgroup_limit_bytes = limit_bytes,
+		.cgroup_usage_bytes = limit_bytes,
+		.comm = "big",
+		.trigger_comm = "last",
+		.cgroup = "web",
+	};
+
+	rec.hdr.flags = flags;
+	feed__now(feed, &rec);
+}
+
+/* Once, of the victim if it is known; also where nothing is kept for a report. */
+static void test_oom_kill(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	kill_for_memory(feed, PID, 64 << 20, MT_OOM_SIZES_KNOWN);
+	kill_for_memory(feed, PID + 9, UINT64_MAX, MT_OOM_SIZES_KNOWN);
+	feed__proc(feed)->forgets = true;
+	kill_for_memory(feed, PID, UINT64_MAX, 0);
+	pass(feed, &alerts, 0);
+	assert_string_equal(shown.text,
+			    "worker[4242] killed, out of memory: cgroup web had used 64.0 MiB of "
+			    "64.0 MiB; it asked for more (fatal)\n"
+			    "worker[4242] asked for more: pid 4251 big was killed, out of memory: "
+			    "the system was\n"
+			    "worker[4242] killed, out of memory; it asked for more (fatal)\n");
+	alerts__release(&alerts);
+}
+
 static void test_flush(void **state)
 {
 	struct feed *feed = *state;
@@ -409,6 +449,7 @@ int main(void)
 		TEST(test_wait_for_stack),
 		TEST(test_stack_comes),
 		TEST(test_stack_of_recorder),
+		TEST(test_oom_kill),
 		TEST(test_flush),
 		TEST(test_storm),
 		TEST(test_no_storm),

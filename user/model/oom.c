@@ -7,23 +7,31 @@
 #include "model/oom.h"
 #include "model/process.h"
 
-static int oom__add(struct model *model, struct process *proc, const struct event *ev,
-		    uint32_t roles)
+static void oom__tell(struct model *model, const struct process *proc, const struct event *ev,
+		      uint32_t roles)
 {
-	struct notice notice = {
+	const struct notice notice = {
 		.kind = NOTICE_OOM_KILL,
 		.pid = proc->pid,
-		.tid = roles & OOM_TRIGGER ? ev->oom_kill->trigger_tid : ev->tid,
+		.tid = roles & OOM_VICTIM ? ev->tid : ev->oom_kill->trigger_tid,
 		.time_ns = ev->time_ns,
+		.what = roles,
 	};
+
+	notices__add(&model->notices, &notice);
+}
+
+/* Where there will be no report, the last one stays, for who wants to know at once. */
+static int oom__add(struct process *proc, const struct event *ev, uint32_t roles)
+{
 	struct oom *oom = &proc->oom;
 	struct oom_kill *slot;
 
 	oom->killed |= roles & OOM_VICTIM;
-	notices__add(&model->notices, &notice);
-	if (oom->kills_total++ >= MAX_OOM_KILLS || proc->forgets)
+	if (oom->kills_total++ >= MAX_OOM_KILLS && !proc->forgets)
 		return 0;
-	slot = usage__push(proc->usage, &oom->kills);
+	slot = proc->forgets && oom->kills.nr ? &oom->kills.items[oom->kills.nr - 1]
+					      : usage__push(proc->usage, &oom->kills);
 	if (!slot)
 		return -ENOMEM;
 	*slot = (struct oom_kill){
@@ -34,18 +42,27 @@ static int oom__add(struct model *model, struct process *proc, const struct even
 	return 0;
 }
 
-/* It begins no process: of one that is not traced nothing else is known. */
+/*
+ * It begins no process: of one that is not traced nothing else is known. It is told once: of the
+ * victim, if that is known.
+ */
 int oom__take_kill(struct model *model, const struct event *ev)
 {
 	struct process *victim = model__find_process(model, ev->tgid);
 	struct process *trigger = model__find_process(model, ev->oom_kill->trigger_tgid);
+	uint32_t roles = victim == trigger ? OOM_VICTIM | OOM_TRIGGER : OOM_VICTIM;
+	bool is_victim = victim && !victim->ended;
+	bool is_trigger = trigger && trigger != victim && !trigger->ended;
 	int err = 0;
 
-	if (victim && !victim->ended)
-		err = oom__add(model, victim, ev,
-			       victim == trigger ? OOM_VICTIM | OOM_TRIGGER : OOM_VICTIM);
-	if (!err && trigger && trigger != victim && !trigger->ended)
-		err = oom__add(model, trigger, ev, OOM_TRIGGER);
+	if (is_victim)
+		err = oom__add(victim, ev, roles);
+	if (!err && is_trigger)
+		err = oom__add(trigger, ev, OOM_TRIGGER);
+	if (is_victim)
+		oom__tell(model, victim, ev, roles);
+	else if (is_trigger)
+		oom__tell(model, trigger, ev, OOM_TRIGGER);
 	return err;
 }
 

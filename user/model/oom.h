@@ -38,7 +38,7 @@ struct oom {
 	bool killed; /* the process was chosen */
 	uint64_t kills_total;
 	struct {
-		struct oom_kill *items; /* the first MAX_OOM_KILLS */
+		struct oom_kill *items; /* the first MAX_OOM_KILLS; of who forgets the last */
 		size_t nr, cap;
 	} kills;
 	struct reclaim reclaim[NR_RECLAIM_SCOPES];

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/page.h"
 #include "base/units.h"
 #include "model/model.h"
 #include "report/backtrace.h"
@@ -151,6 +152,64 @@ static int describe_limit(const struct model *model, const struct process *proc,
 	return row->words ? 0 : -ENOMEM;
 }
 
+/* For want of whose memory; empty: not known. */
+static void shortage_words(const struct mt_oom_kill *rec, char *buf, size_t size)
+{
+	if (!(rec->hdr.flags & MT_OOM_SIZES_KNOWN))
+		*buf = '\0';
+	else if (rec->cgroup_limit_bytes == BYTES_UNKNOWN)
+		snprintf(buf, size, ": the system was");
+	else
+		snprintf(buf, size, ": cgroup %s had used %s of %s",
+			 *rec->cgroup ? rec->cgroup : "/", units__bytes(rec->cgroup_usage_bytes).s,
+			 units__bytes(rec->cgroup_limit_bytes).s);
+}
+
+static void set_oom_sizes(const struct mt_oom_kill *rec, struct report_notice *row)
+{
+	if (!(rec->hdr.flags & MT_OOM_SIZES_KNOWN))
+		return;
+	row->kind = rec->cgroup_limit_bytes == BYTES_UNKNOWN ? "system" : "cgroup";
+	row->size_bytes = (rec->anon_pages + rec->file_pages + rec->shmem_pages) << PAGE_SHIFT;
+	row->limit_bytes = rec->cgroup_limit_bytes;
+}
+
+/* Who was killed, or, where that is nobody who is traced, who asked for more. */
+static int describe_oom(const struct model *model, const struct process *proc,
+			const struct notice *notice, struct report_notice *row)
+{
+	size_t nr = proc->oom.kills.nr;
+	const struct oom_kill *kill = nr ? &proc->oom.kills.items[nr - 1] : NULL;
+	const struct mt_oom_kill *rec;
+	char shortage[192], trigger[48];
+
+	(void)model;
+	if (!kill || kill->time_ns != notice->time_ns)
+		return -ENOENT;
+	rec = &kill->record;
+	row->event = "oom_kill";
+	set_oom_sizes(rec, row);
+	describe_thread(proc, row);
+	shortage_words(rec, shortage, sizeof(shortage));
+	if (!(kill->roles & OOM_VICTIM)) {
+		if (asprintf(&row->words, "asked for more: pid %u %s was killed, out of memory%s",
+			     rec->hdr.tgid, rec->comm, shortage) < 0)
+			row->words = NULL;
+		return row->words ? 0 : -ENOMEM;
+	}
+	row->outcome = "fatal";
+	row->signal = SIGKILL;
+	if (kill->roles & OOM_TRIGGER)
+		snprintf(trigger, sizeof(trigger), "it");
+	else
+		snprintf(trigger, sizeof(trigger), "pid %u %s", rec->trigger_tgid,
+			 rec->trigger_comm);
+	if (asprintf(&row->words, "killed, out of memory%s; %s asked for more", shortage, trigger) <
+	    0)
+		row->words = NULL;
+	return row->words ? 0 : -ENOMEM;
+}
+
 #define WHERE_BYTES 256
 
 static void add_frame(FILE *out, const struct report_frame *frame)
@@ -221,6 +280,7 @@ static int (*const describe[])(const struct model *model, const struct process *
 	[NOTICE_STACK_HIT] = describe_crash,
 	[NOTICE_CRASH] = describe_crash,
 	[NOTICE_LIMIT] = describe_limit,
+	[NOTICE_OOM_KILL] = describe_oom,
 };
 
 int report__notice(struct model *model, const struct notice *notice, struct report_notice *row)
