@@ -171,15 +171,16 @@ void oom__check_cgroup_kill(struct live *live)
 }
 
 static struct live_process *start_in(struct live *live, const struct cgroup *cgroup,
-				     unsigned int pages)
+				     unsigned int pages, int score_adj)
 {
 	struct live_process *workload;
 	char script[256];
 	json_t *ready;
 
 	snprintf(script, sizeof(script),
-		 "echo $$ >%s/cgroup.procs && exec build/workloads/fault --wait --pages %u",
-		 cgroup->path, pages);
+		 "echo $$ >%s/cgroup.procs && echo %d >/proc/$$/oom_score_adj && "
+		 "exec build/workloads/fault --wait --pages %u",
+		 cgroup->path, score_adj, pages);
 	workload = live__start_shell(live, script);
 	ready = live__read_json(live, workload);
 	assert_true(json_is_true(live__at(ready, "ready")));
@@ -196,8 +197,12 @@ void oom__check_other_is_killed(struct live *live)
 	pid_t victim_pid, trigger_pid;
 
 	cgroup__make(&cgroup, LIMIT_BYTES);
-	victim = start_in(live, &cgroup, 4000);
-	trigger = start_in(live, &cgroup, 3500);
+	victim = start_in(live, &cgroup, 4000, 0);
+	/*
+	 * The kernel passes over who has been killed and has let go of its mappings, though their
+	 * pages may not all be free yet: it must not find another to kill then.
+	 */
+	trigger = start_in(live, &cgroup, 3500, -1000);
 	victim_pid = victim->pid;
 	trigger_pid = trigger->pid;
 	live__report_path(live, path, sizeof(path));

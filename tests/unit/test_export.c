@@ -505,6 +505,8 @@ static bool make_hostile(struct mt_record *record, uint64_t *seed, uint64_t time
 		[MT_KIND_EXEC] = sizeof(struct mt_exec),
 		[MT_KIND_EXIT] = sizeof(struct mt_exit),
 		[MT_KIND_SIGNAL] = sizeof(struct mt_signal),
+		[MT_KIND_OOM_KILL] = sizeof(struct mt_oom_kill),
+		[MT_KIND_RECLAIM] = sizeof(struct mt_reclaim),
 		[MT_KIND_MAPPING] = sizeof(struct mt_mapping),
 		[MT_KIND_SAMPLE] = sizeof(struct mt_sample),
 		[MT_KIND_LOSS] = sizeof(struct mt_losses),

@@ -14,6 +14,7 @@
 #include "events.h"
 #include "render/render.h"
 #include "rendered.h"
+#include "report/event_row.h"
 #include "report/build.h"
 #include "report/report.h"
 
@@ -103,6 +104,110 @@ static void test_victim_and_trigger(void **state)
 	/* What the kernel adds for it is not told. */
 	assert_false(kill->badness_known);
 	report__free(report);
+}
+
+static void memory(struct feed *feed, uint64_t total_bytes, uint64_t swap_bytes)
+{
+	struct mt_memory rec = {
+		.hdr = record__header(MT_KIND_MEMORY, sizeof(rec), 0, 0),
+		.total_bytes = total_bytes,
+		.swap_total_bytes = swap_bytes,
+	};
+
+	feed__now(feed, &rec);
+}
+
+/* With a share of all that there is: of the cgroup where it is the cgroup's. */
+static void test_badness(void **state)
+{
+	static const struct {
+		bool known;
+		int64_t pages;
+	} expected[] = {
+		{true, 1239 + 500 * (20999 / 1000)},
+		{true, 1239 - 999 * (20999 / 1000)},
+		{false, 0}, /* it may not be killed at all */
+		{false, 0}, /* its limit and what it may swap, which nobody has told */
+		{true, 1239},
+		{true, 1239 + 500 * (16384 / 1000)},
+	};
+	const struct render_options options = {.width = 80};
+	struct feed *feed = *state;
+	struct report *report;
+	char *text;
+
+	memory(feed, 20000 * PAGE, 999 * PAGE);
+	kill_for_memory(feed, PID, PID, 500, UINT64_MAX);
+	kill_for_memory(feed, PID, PID, -999, UINT64_MAX);
+	kill_for_memory(feed, PID, PID, -1000, UINT64_MAX);
+	kill_for_memory(feed, PID, PID, 500, 64 << 20);
+	kill_for_memory(feed, PID, PID, 0, 64 << 20);
+	memory(feed, 20000 * PAGE, 0);
+	kill_for_memory(feed, PID, PID, 500, 64 << 20);
+	report = report_of(feed);
+	assert_int_equal(report->processes[0].oom.nr_kills, sizeof(expected) / sizeof(expected[0]));
+	for (size_t i = 0; i < report->processes[0].oom.nr_kills; i++) {
+		const struct report_oom_kill *kill = &report->processes[0].oom.kills[i];
+
+		assert_int_equal(kill->badness_known, expected[i].known);
+		assert_int_equal(kill->badness_pages, expected[i].pages);
+	}
+	text = rendered(report, &options);
+	assert_non_null(strstr(text, "-18,741"));
+	free(text);
+	text = rendered_json(report_of(feed), &options);
+	assert_non_null(strstr(text, "\"badness_pages\":-18741"));
+	free(text);
+}
+
+/* What the last event's borrows is the event's. */
+struct last_row {
+	struct report_event row;
+	char comm[16], name[32];
+};
+
+static void take_row(void *ctx, struct model *model, const struct event *ev)
+{
+	struct last_row *last = ctx;
+
+	assert_true(report__event(model, ev, &last->row));
+	snprintf(last->comm, sizeof(last->comm), "%s", last->row.comm ?: "");
+	snprintf(last->name, sizeof(last->name), "%s", last->row.name ?: "");
+}
+
+/* Of the victim, traced or not. */
+static void test_event_rows(void **state)
+{
+	struct feed *feed = *state;
+	struct last_row last;
+
+	feed->taken = take_row;
+	feed->ctx = &last;
+	kill_for_memory(feed, OTHER, PID, -5, 64 << 20);
+	assert_string_equal(last.row.kind, "oom_kill");
+	assert_int_equal(last.row.pid, OTHER);
+	assert_string_equal(last.comm, "big");
+	assert_string_equal(last.name, "web");
+	assert_string_equal(last.row.result, "SIGKILL");
+	assert_int_equal(last.row.size_bytes, 1230 * PAGE);
+	assert_string_equal(last.row.detail,
+			    "trigger_pid=4242 trigger_tid=4243 cgroup oom_score_adj=-5 "
+			    "anon_bytes=4096000 file_bytes=819200 shmem_bytes=122880 "
+			    "swap_bytes=16384 pagetable_bytes=20480 limit_bytes=67108864");
+	kill_for_memory(feed, OTHER, PID, 0, UINT64_MAX);
+	assert_string_equal(last.name, "");
+	assert_non_null(strstr(last.row.detail, " system "));
+	assert_null(strstr(last.row.detail, "limit_bytes"));
+	reclaim(feed, MT_RECLAIM_CGROUP, 2000000, 32);
+	assert_string_equal(last.row.kind, "reclaim");
+	assert_int_equal(last.row.tid, PID + 3);
+	assert_int_equal(last.row.latency_ns, 2000000);
+	assert_int_equal(last.row.size_bytes, 32 * PAGE);
+	assert_string_equal(last.row.detail, "cgroup");
+	reclaim(feed, 0, 1, UINT64_MAX);
+	assert_int_equal(last.row.size_bytes, INT64_MAX);
+	assert_string_equal(last.row.detail, "system");
+	feed->taken = NULL;
 }
 
 /* Chosen, and gone by something else; or still there. */
@@ -243,6 +348,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		test(test_victim_and_trigger),
+		test(test_badness),
+		test(test_event_rows),
 		test(test_not_killed),
 		test(test_many),
 		test(test_notices),

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "base/page.h"
+#include "base/vocab.h"
 #include "model/model.h"
 #include "model/notice.h"
 #include "model/oom.h"
@@ -21,8 +22,22 @@ static void oom__tell(struct model *model, const struct process *proc, const str
 	notices__add(&model->notices, &notice);
 }
 
+/*
+ * As constrained_alloc() of mm/oom_kill.c and mem_cgroup_get_max(), but for kills within some NUMA
+ * nodes alone. What a cgroup may swap is not told: its share is known where there is no swap.
+ */
+static uint64_t all_bytes(const struct model *model, const struct mt_oom_kill *rec)
+{
+	if (!model->memory_known)
+		return 0;
+	if (rec->cgroup_limit_bytes == BYTES_UNKNOWN)
+		return model->memory.total_bytes + model->memory.swap_total_bytes;
+	return model->memory.swap_total_bytes ? 0 : rec->cgroup_limit_bytes;
+}
+
 /* Where there will be no report, the last one stays, for who wants to know at once. */
-static int oom__add(struct process *proc, const struct event *ev, uint32_t roles)
+static int oom__add(const struct model *model, struct process *proc, const struct event *ev,
+		    uint32_t roles)
 {
 	struct oom *oom = &proc->oom;
 	struct oom_kill *slot;
@@ -37,6 +52,7 @@ static int oom__add(struct process *proc, const struct event *ev, uint32_t roles
 	*slot = (struct oom_kill){
 		.time_ns = ev->time_ns,
 		.roles = roles,
+		.all_bytes = all_bytes(model, ev->oom_kill),
 		.record = *ev->oom_kill,
 	};
 	return 0;
@@ -56,9 +72,9 @@ int oom__take_kill(struct model *model, const struct event *ev)
 	int err = 0;
 
 	if (is_victim)
-		err = oom__add(victim, ev, roles);
+		err = oom__add(model, victim, ev, roles);
 	if (!err && is_trigger)
-		err = oom__add(trigger, ev, OOM_TRIGGER);
+		err = oom__add(model, trigger, ev, OOM_TRIGGER);
 	if (is_victim)
 		oom__tell(model, victim, ev, roles);
 	else if (is_trigger)

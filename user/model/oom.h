@@ -21,6 +21,7 @@ enum oom_role { OOM_VICTIM = 1, OOM_TRIGGER = 2 }; /* or both */
 struct oom_kill {
 	uint64_t time_ns;
 	uint32_t roles;
+	uint64_t all_bytes; /* the memory there was to have, by which a score is; 0: not known */
 	struct mt_oom_kill record;
 };
 #define MAX_OOM_KILLS 100

@@ -23,7 +23,7 @@ static json_t *victim(struct json *json, const struct report_oom_kill *kill)
 	json__set(json, o, "virtual_bytes", bytes_if(known, kill->virtual_bytes));
 	json__set(json, o, "score_adj", known ? json_integer(kill->score_adj) : json_null());
 	json__set(json, o, "badness_pages",
-		  kill->badness_known ? json__count(kill->badness_pages) : json_null());
+		  kill->badness_known ? json_integer(kill->badness_pages) : json_null());
 	return o;
 }
 

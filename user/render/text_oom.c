@@ -26,6 +26,9 @@ static void whose_memory(struct text *text, const struct report_oom_kill *kill)
 
 static void sizes(struct text *text, const struct report_oom_kill *kill)
 {
+	uint64_t magnitude = kill->badness_pages < 0 ? -(uint64_t)kill->badness_pages
+						     : (uint64_t)kill->badness_pages;
+
 	if (!kill->sizes_known)
 		return;
 	text__wrapf(text, HANG,
@@ -35,7 +38,8 @@ static void sizes(struct text *text, const struct report_oom_kill *kill)
 		    units__bytes(kill->shmem_bytes).s, units__bytes(kill->swap_bytes).s,
 		    units__bytes(kill->pagetable_bytes).s, kill->score_adj);
 	if (kill->badness_known)
-		text__wrapf(text, HANG, ", badness %s pages", units__count(kill->badness_pages).s);
+		text__wrapf(text, HANG, ", badness %s%s pages", kill->badness_pages < 0 ? "-" : "",
+			    units__count(magnitude).s);
 }
 
 static void kill_line(struct text *text, const struct report_oom_kill *kill)

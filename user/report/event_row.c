@@ -10,18 +10,10 @@
 #include "model/model.h"
 #include "model/name.h"
 #include "report/build.h"
+#include "report/event_fill.h"
 #include "report/event_row.h"
 
-struct filling {
-	struct model *model;
-	const struct event *ev;
-	struct process *proc; /* NULL: not known, or of none */
-	struct report_event *row;
-};
-
-/* One more word. What does not fit is left out as a whole. */
-__attribute__((format(printf, 2, 3))) static void detail__add(struct report_event *row,
-							      const char *fmt, ...)
+void detail__add(struct report_event *row, const char *fmt, ...)
 {
 	size_t used = strlen(row->detail), room = sizeof(row->detail) - used;
 	va_list args;
@@ -69,8 +61,7 @@ static void row__set_address(struct report_event *row, uint64_t addr)
 	row->address = addr;
 }
 
-/* Sizes are what a stranger asked for; JSON's readers have 63 bits. */
-static void row__set_size(struct report_event *row, uint64_t bytes)
+void row__set_size(struct report_event *row, uint64_t bytes)
 {
 	row->size_bytes = bytes < INT64_MAX ? bytes : INT64_MAX;
 }
@@ -440,6 +431,8 @@ static const struct {
 	[MT_KIND_EXEC] = {"exec", fill_exec},
 	[MT_KIND_EXIT] = {"exit", fill_exit},
 	[MT_KIND_SIGNAL] = {"signal", fill_signal},
+	[MT_KIND_OOM_KILL] = {"oom_kill", fill_oom_kill},
+	[MT_KIND_RECLAIM] = {"reclaim", fill_reclaim},
 	[MT_KIND_MAPPING] = {"mapping", fill_mapping},
 	[MT_KIND_SAMPLE] = {"rss", fill_rss},
 	[MT_KIND_LOSS] = {"loss", fill_loss},

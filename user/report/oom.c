@@ -12,17 +12,26 @@
 #include "report/process.h"
 #include "report/report.h"
 
+#define SCORE_ADJ_MIN (-1000) /* never to be chosen: it has no badness */
+#define SCORE_ADJ_MAX 1000
+
 /*
- * As oom_badness() of mm/oom_kill.c: what the victim's end would give back. The kernel adds
- * oom_score_adj thousandths of all memory there is to have, which the record does not tell.
+ * As oom_badness() of mm/oom_kill.c: what the victim's end would give back, and oom_score_adj
+ * thousandths of all the memory that there is to have.
  */
-static void note_badness(struct report_oom_kill *out, const struct mt_oom_kill *rec)
+static void note_badness(struct report_oom_kill *out, const struct oom_kill *kill)
 {
-	out->badness_known = out->sizes_known && !rec->score_adj;
+	const struct mt_oom_kill *rec = &kill->record;
+	int64_t thousandth = (int64_t)((kill->all_bytes >> PAGE_SHIFT) / 1000);
+	bool adj_known = rec->score_adj > SCORE_ADJ_MIN && rec->score_adj <= SCORE_ADJ_MAX &&
+			 (!rec->score_adj || kill->all_bytes);
+
+	out->badness_known = out->sizes_known && adj_known;
 	if (!out->badness_known)
 		return;
-	out->badness_pages = rec->anon_pages + rec->file_pages + rec->shmem_pages +
-			     rec->swap_pages + (rec->pagetable_bytes >> PAGE_SHIFT);
+	out->badness_pages = (int64_t)(rec->anon_pages + rec->file_pages + rec->shmem_pages +
+				       rec->swap_pages + (rec->pagetable_bytes >> PAGE_SHIFT) +
+				       (uint64_t)(rec->score_adj * thousandth));
 }
 
 static int build_kill(const struct model *model, const struct oom_kill *kill,
@@ -51,7 +60,7 @@ static int build_kill(const struct model *model, const struct oom_kill *kill,
 		.limit_bytes = rec->cgroup_limit_bytes,
 		.usage_bytes = rec->cgroup_usage_bytes,
 	};
-	note_badness(out, rec);
+	note_badness(out, kill);
 	if (*rec->comm)
 		out->victim_comm = strndup(rec->comm, sizeof(rec->comm));
 	return out->trigger_comm && out->cgroup && (out->victim_comm || !*rec->comm) ? 0 : -ENOMEM;

@@ -216,7 +216,7 @@ struct report_oom_kill {
 	uint64_t virtual_bytes;
 	int32_t score_adj;
 	bool badness_known;
-	uint64_t badness_pages;
+	int64_t badness_pages; /* below 0 for a low oom_score_adj */
 	uint32_t trigger_pid;
 	uint32_t trigger_tid;
 	char *trigger_comm;
