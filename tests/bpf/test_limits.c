@@ -192,6 +192,93 @@ static void test_no_limit_of_its_own(void **state)
 		check_nothing_near(*state, "limits --of overcommit");
 }
 
+/* What it says of its largest address space is what it was at worst; it has ended by itself. */
+static json_t *check_peak(struct live *live, const char *words)
+{
+	json_t *result, *report, *process;
+	int exit_code;
+
+	report = live__trace_command(live, "-i 0 -n 100000", words, &result, &exit_code);
+	assert_int_equal(exit_code, 0);
+	process = live__process(report, live__number(result, "pid"));
+	assert_number(live__limit(process, "RLIMIT_AS"), "worst",
+		      live__number(result, "peak_bytes"));
+	json_object_set_new(process, "said", result);
+	return process;
+}
+
+/* Not only calls make an address space larger: so does the stack. */
+static void test_stack_growth(void **state)
+{
+	json_t *process = check_peak(*state, "stackgrow --bytes 7M");
+
+	assert_true(live__number(live__limit(process, "RLIMIT_AS"), "worst") >= 8 << 20);
+}
+
+/* What the kernel joins is mapped once. */
+static void test_neighbours(void **state)
+{
+	json_t *process = check_peak(*state, "limits --of neighbours --times 20000"), *row;
+	int64_t bytes = 0, by_size = 0, mapped = live__number(process, "said.mapped_bytes");
+	size_t i;
+
+	assert_true(mapped == 20000LL << 14);
+	json_array_foreach(live__at(process, "faults.by_mapping"), i, row)
+	{
+		if (live__has(row, "region", "anon") && !json_is_true(live__at(row, "unmapped")))
+			bytes += live__number(row, "mapped_bytes");
+	}
+	json_array_foreach(live__at(process, "faults.anon_by_size"), i, row) by_size +=
+		live__number(row, "mapped_bytes");
+	/* It has some more of its own. */
+	assert_in_range(bytes, mapped, mapped + (4 << 20));
+	assert_in_range(by_size, mapped, mapped + (4 << 20));
+}
+
+/* It gives the capability up after memtrace has looked: that a call fails says so. */
+static void test_memlock_given_up(void **state)
+{
+	json_t *process, *row, *result, *report;
+	int exit_code;
+
+	report = live__trace_command(*state, "-i 0", "limits --of memlock", &result, &exit_code);
+	assert_int_equal(exit_code, 0);
+	process = live__process(report, live__number(result, "pid"));
+	live__assert_limit_failures(process, result);
+	row = live__limit(process, "RLIMIT_MEMLOCK");
+	assert_true(json_is_true(live__at(row, "near")));
+	assert_true(json_is_true(live__at(row, "holds")));
+	assert_true(json_real_value(live__at(row, "percent_worst")) >= 80);
+}
+
+static void assert_capable(const json_t *process, const json_t *result)
+{
+	json_t *row = live__limit(process, "RLIMIT_MEMLOCK");
+
+	assert_number(row, "limit", live__number(result, "limit"));
+	assert_number(row, "worst", 4 * live__number(result, "limit"));
+	assert_true(json_is_false(live__at(row, "near")));
+	assert_true(json_is_false(live__at(row, "holds")));
+	assert_true(json_is_null(live__at(row, "percent_worst")));
+}
+
+/* Who has the capability is told so: by what it may lock, or as memtrace has looked. */
+static void test_memlock_capable(void **state)
+{
+	struct live_process *run;
+	json_t *report, *result;
+	int exit_code;
+
+	report = live__trace_command(*state, "-i 0", "limits --of capable", &result, &exit_code);
+	assert_int_equal(exit_code, 0);
+	assert_capable(live__process(report, live__number(result, "pid")), result);
+	report = live__trace_pid(*state, "-i 0", "limits --of capable", &result);
+	assert_capable(live__process(report, live__number(result, "pid")), result);
+	run = live__run_memtrace(*state, "-i 0 -- build/workloads/limits --of capable", 0);
+	assert_non_null(strstr(live__out(run), "does not hold: CAP_IPC_LOCK"));
+	assert_null(strstr(live__out(run), "400.0%"));
+}
+
 /* What was reached before memtrace came is in the kernel's own mark. */
 static void test_peak_before(void **state)
 {
@@ -242,6 +329,10 @@ int main(void)
 		live_test(test_map_count),
 		live_test(test_no_limit_of_its_own),
 		live_test(test_peak_before),
+		live_test(test_stack_growth),
+		live_test(test_neighbours),
+		live_test(test_memlock_given_up),
+		live_test(test_memlock_capable),
 		live_test(test_recorded),
 	};
 

@@ -238,11 +238,15 @@ static void check_gap(const struct overflow *overflow)
 static void check_address_space(const struct overflow *overflow)
 {
 	json_t *hit = common_hit(overflow, "no_memory");
+	json_t *as = live__limit(overflow->process, "RLIMIT_AS");
 	int64_t before = (int64_t)(live__address(overflow->plan, "stack_end") -
 				   live__address(overflow->plan, "stack_start"));
 
 	assert_number(hit, "as_limit_bytes", live__number(overflow->plan, "as_limit_bytes"));
 	assert_number(hit, "size_bytes", before + live__number(overflow->plan, "limit_bytes"));
+	/* So the limits have it, too. */
+	assert_true(live__number(as, "worst") <= live__number(hit, "as_limit_bytes") &&
+		    live__number(as, "worst") > live__number(hit, "as_limit_bytes") - PAGE);
 }
 
 /* A stack that the program has made, above a page without access. */

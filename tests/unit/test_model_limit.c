@@ -13,6 +13,8 @@
 
 #include "events.h"
 #include "model/failure.h"
+#include "report/build.h"
+#include "report/report.h"
 
 #define MIB (1ULL << 20)
 #define NONE UINT64_MAX
@@ -411,6 +413,116 @@ static void test_use(void **state)
 	assert_true(limits->known && limits->soft_bytes[MT_LIMIT_AS] == 100 * MIB);
 }
 
+static void feed__use_signal(struct feed *feed, uint64_t addr, const struct given *given)
+{
+	struct mt_signal_more rec = {
+		.signal = {.hdr = record__header(MT_KIND_SIGNAL, sizeof(rec), PID, PID),
+			   .signo = SIGSEGV,
+			   .code = SEGV_MAPERR,
+			   .addr = addr,
+			   .sp = addr,
+			   .stack_limit_bytes = NONE},
+		.as_limit_bytes = given->as,
+		.use = use_of(given),
+	};
+
+	feed__now(feed, &rec);
+}
+
+/* Stacks grow without a call. */
+static void test_growth(void **state)
+{
+	struct feed *feed = *state;
+	const struct limits *limits = &feed__proc(feed)->limits;
+	struct given given = {.as = 100 * MIB, .data = NONE, .memlock = NONE, .map_count = 10};
+
+	given.total_mib = 30;
+	feed__limits(feed, &given);
+	feed__fault(feed, PID, STACK_START - MIB, NO_FLT);
+	assert_true(limits__as_level(limits).worst == 31 * MIB);
+	feed__fault(feed, PID, STACK_START - 2 * MIB, FLT(1, 0));
+	assert_true(limits__as_level(limits).now == 32 * MIB);
+	/* It was not counted: the stack has not grown by it. */
+	feed__fault(feed, PID, STACK_START - 2 * MIB - PAGE, FLT(2, 0));
+	feed__fault(feed, PID, STACK_START - MIB, FLT(2, 0));
+	assert_true(limits__as_level(limits).worst == 32 * MIB);
+	/* A call has the growth in what it says; what was there before it, was there. */
+	given.total_mib = 12;
+	feed__use_call(feed, MT_KIND_MUNMAP, ARGS(0x7f2000000000, 20 * MIB), 0, &given);
+	assert_true(limits__as_level(limits).worst == 32 * MIB);
+	assert_true(limits__as_level(limits).now == 12 * MIB);
+	feed__fork(feed, PID, PID + 7, PID + 7, 0, NO_FLT);
+	feed__fault(feed, PID, STACK_START - 5 * MIB, FLT(3, 0));
+	assert_true(limits__as_level(limits).now == 15 * MIB);
+	assert_true(limits__as_level(&feed__process_of(feed, PID + 7)->limits).now == 12 * MIB);
+	/* At a bad access it is told. */
+	given.total_mib = 99;
+	feed__use_signal(feed, STACK_START - 40 * MIB, &given);
+	assert_true(limits__as_level(limits).worst == 99 * MIB);
+	feed__exec(feed, PID, HEAP, NO_FLT);
+	assert_false(limits__as_level(limits).known);
+	/* Of a limit that nobody has told, nothing is known by growth. */
+	feed__map_program(feed);
+	feed__fault(feed, PID, STACK_START - MIB, FLT(4, 0));
+	assert_false(limits__as_level(limits).known);
+}
+
+static const struct report_limit *memlock_row(struct report *report)
+{
+	const struct report_process *row = &report->processes[0];
+
+	for (size_t i = 0; i < row->limits.nr; i++)
+		if (!strcmp(row->limits.table[i].name, "RLIMIT_MEMLOCK"))
+			return &row->limits.table[i];
+	fail();
+	return NULL;
+}
+
+static void assert_memlock(struct feed *feed, double percent, bool near, bool holds)
+{
+	struct report *report;
+
+	assert_int_equal(report__build(feed->model, "1", 0, &report), 0);
+	assert_true(memlock_row(report)->percent == percent);
+	assert_int_equal(memlock_row(report)->near, near);
+	assert_int_equal(memlock_row(report)->holds, holds);
+	report__free(report);
+}
+
+/* CAP_IPC_LOCK: as it was read, as a call failed, as more was locked than the limit allows. */
+static void test_capability(void **state)
+{
+	struct feed *feed = *state;
+	struct given given = {.as = NONE, .data = NONE, .memlock = 4 * MIB, .total_mib = 30};
+
+	given.flags = MT_LIMITS_READ | MT_LIMITS_IPC_LOCK;
+	feed__limits(feed, &given);
+	assert_memlock(feed, 0, false, false);
+	given.locked_mib = 4;
+	feed__use_call(feed, MT_KIND_MLOCK, ARGS(HEAP, 4 * MIB), 0, &given);
+	assert_memlock(feed, -1, false, false);
+	feed__use_call(feed, MT_KIND_MLOCK, ARGS(HEAP, PAGE), -ENOMEM, &given);
+	assert_memlock(feed, 100, true, true);
+	/* In a user namespace a process may have it, and yet not for this. */
+	feed__limits(feed, &given);
+	assert_memlock(feed, 100, true, true);
+	/* The next program: it is not known, until it locks more than it may. */
+	feed__exec(feed, PID, HEAP, NO_FLT);
+	given.flags = 0;
+	given.locked_mib = 0;
+	feed__limits(feed, &given);
+	given.locked_mib = 4;
+	feed__use_call(feed, MT_KIND_MLOCK, ARGS(HEAP, 4 * MIB), 0, &given);
+	assert_memlock(feed, 100, false, true);
+	/* A lower limit than what is locked proves nothing. */
+	given.memlock = 2 * MIB;
+	feed__limits(feed, &given);
+	assert_memlock(feed, 200, false, true);
+	given.locked_mib = 5;
+	feed__use_call(feed, MT_KIND_MLOCK, ARGS(HEAP, 5 * MIB), 0, &given);
+	assert_memlock(feed, -1, false, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +530,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_old_recordings, feed__setup, feed__teardown),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test_setup_teardown(test_use, feed__setup, feed__teardown),
+		cmocka_unit_test_setup_teardown(test_growth, feed__setup, feed__teardown),
+		cmocka_unit_test_setup_teardown(test_capability, feed__setup, feed__teardown),
 	};
 
 	return cmocka_run_group_tests_name("model_limit", tests, NULL, NULL);

@@ -247,14 +247,140 @@ static void test_slice_changes_its_mind(void **state)
 	report__free(report);
 }
 
+/* Each page of anonymous memory that is mapped is in one row, and so is each fault in it. */
+static void assert_mapped_once(struct feed *feed, uint64_t faults)
+{
+	struct report *report = build(feed);
+	const struct report_process *row = &report->processes[0];
+	uint64_t mapped = 0, by_size = 0, total = 0;
+
+	for (size_t i = 0; i < row->faults.nr_mappings; i++) {
+		const struct report_mapping *mapping = &row->faults.mappings[i];
+
+		if (mapping->region != REGION_ANON)
+			continue;
+		total += mapping->faults;
+		mapped += mapping->unmapped ? 0 : mapping->mapped_bytes;
+		by_size += mapping->unmapped && mapping->start ? mapping->mapped_bytes : 0;
+	}
+	assert_int_equal(total, faults);
+	assert_int_equal(mapped, feed__proc(feed)->mirror.anon_bytes);
+	by_size += mapped;
+	for (int i = 0; i < REPORT_ANON_SIZES; i++)
+		by_size -= row->faults.anon_sizes[i].mapped_bytes;
+	assert_int_equal(by_size, 0);
+	report__free(report);
+}
+
+/* The kernel joins neighbours, and so does the mirror where there are many: none counts twice. */
+static void check_neighbours(int64_t step, unsigned int nr)
+{
+	struct feed *feed;
+	uint64_t at = AREA;
+	void *fed;
+
+	feed__setup(&fed);
+	feed = fed;
+	for (unsigned int i = 0; i < nr; i++, at += (uint64_t)step) {
+		feed__mmap(feed, at, 4 * PAGE, RW, ANON, FLT(i, 0));
+		touch(feed, at, 1);
+	}
+	assert_mapped_once(feed, nr);
+	feed__teardown(&fed);
+}
+
+static void test_neighbours(void **state)
+{
+	(void)state;
+	check_neighbours(-4 * (int64_t)PAGE, 20000);
+	check_neighbours(4 * (int64_t)PAGE, 20000);
+	check_neighbours(-8 * (int64_t)PAGE, 6000);
+}
+
+/* What fills the gap between two joins all three, and what was counted at each stays counted. */
+static void test_filled_gaps(void **state)
+{
+	struct feed *feed = *state;
+	const unsigned int nr = 6000;
+	struct report *report;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		feed__mmap(feed, AREA + i * 2 * PAGE, PAGE, RW, ANON, FLT(i, 0));
+		touch(feed, AREA + i * 2 * PAGE, 1);
+	}
+	for (unsigned int i = 0; i < nr; i++) {
+		feed__mmap(feed, AREA + (i * 2 + 1) * PAGE, PAGE, RW, ANON, FLT(nr + i, 0));
+		touch(feed, AREA + (i * 2 + 1) * PAGE, 1);
+	}
+	assert_mapped_once(feed, 2 * nr);
+	/* All of it goes: no row says that it was more than there was. */
+	feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(AREA, 2 * nr * PAGE), 0, FLT(2 * nr, 0));
+	assert_mapped_once(feed, 2 * nr);
+	report = build(feed);
+	for (size_t i = 0; i < report->processes[0].faults.nr_mappings; i++)
+		assert_true(report->processes[0].faults.mappings[i].mapped_bytes <= 2 * nr * PAGE);
+	report__free(report);
+}
+
+/* Mapped and unmapped at random, with a report now and then. */
+static void test_mapped_at_random(void **state)
+{
+	struct feed *feed = *state;
+	uint64_t seed = 7;
+	uint32_t faults = 0;
+
+	for (unsigned int i = 0; i < 30000; i++) {
+		uint64_t at = AREA + random__below(&seed, 12000) * PAGE;
+		uint64_t bytes = (1 + random__below(&seed, 3)) * PAGE;
+
+		if (i > 15000 && i % 3 == 0) {
+			feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(at, bytes), 0, FLT(faults, 0));
+			continue;
+		}
+		feed__mmap(feed, at, bytes, RW, ANON, FLT(faults, 0));
+		touch(feed, at, 1);
+		faults++;
+		if (i % 5000 == 0)
+			assert_mapped_once(feed, faults);
+	}
+	assert_mapped_once(feed, faults);
+}
+
+/* A snapshot has as one what the kernel has joined. */
+static void test_joined_by_snapshot(void **state)
+{
+	struct feed *feed = *state;
+	struct report *report;
+
+	for (unsigned int i = 0; i < 10; i++) {
+		feed__mmap(feed, AREA + i * 2 * PAGE, 2 * PAGE, RW, ANON, FLT(i ? i - 1 : 0, 0));
+		if (i)
+			touch(feed, AREA + i * 2 * PAGE, 1);
+	}
+	feed__mmap(feed, AREA + 100 * PAGE, PAGE, RW, ANON, FLT(9, 0));
+	touch(feed, AREA + 100 * PAGE, 1);
+	feed__mapping(feed, MT_MAPPING_FIRST | MT_MAPPING_ANON, AREA, AREA + 20 * PAGE, RW, "");
+	report = build(feed);
+	assert_int_equal(report->processes[0].faults.anon_sizes[1].nr_mappings, 1);
+	assert_int_equal(report->processes[0].faults.anon_sizes[1].faults, 9);
+	assert_int_equal(report->processes[0].faults.anon_sizes[1].mapped_bytes, 20 * PAGE);
+	/* Not listed any more: it is unmapped. */
+	assert_int_equal(report->processes[0].faults.anon_sizes[0].nr_mappings, 1);
+	assert_int_equal(report->processes[0].faults.anon_sizes[0].mapped_bytes, PAGE);
+	report__free(report);
+	assert_mapped_once(feed, 10);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, feed__setup, feed__teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_relro_stays_data), TEST(test_named_later),
-		TEST(test_several_lives),    TEST(test_slice_of_the_unmapped),
-		TEST(test_slice_of_many),    TEST(test_slice_changes_its_mind),
+		TEST(test_relro_stays_data),   TEST(test_named_later),
+		TEST(test_several_lives),      TEST(test_slice_of_the_unmapped),
+		TEST(test_slice_of_many),      TEST(test_slice_changes_its_mind),
+		TEST(test_filled_gaps),	       TEST(test_mapped_at_random),
+		TEST(test_joined_by_snapshot), cmocka_unit_test(test_neighbours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

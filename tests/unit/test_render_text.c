@@ -180,7 +180,7 @@ static void test_mappings(void **state)
 		      "faults  major      %  touched  cover  pattern\n");
 	assert_has(text, " thread_stack  4.0 MiB    1,000 ");
 	assert_has(text, " thread_stack  4.0 MiB*     700 ");
-	assert_has_lines(text, "  and 1 more mapping: 400 faults\n"
+	assert_has_lines(text, "  and 1 more place: 400 faults\n"
 			       "  * unmapped by now\n");
 	/* Of three slices the two with most faults, by address. */
 	assert_has(text, "\n  0x7f0000000000  1.0 MiB  /usr/lib");

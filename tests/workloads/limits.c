@@ -3,9 +3,12 @@
  * Runs into a limit of its memory, which it has set for itself, N times by each call that can: what
  * it says of each is call, error, and the cause, which it has made.
  *
- * limits [--of as|data|memlock|memlock-zero|map-count|space|overcommit|nothing] [--times N]
+ * limits [--of as|data|memlock|memlock-zero|capable|map-count|space|overcommit|nothing|neighbours]
+ *	  [--times N]
  *
- * nothing: calls that fail for other reasons than a limit.
+ * capable: locks four times RLIMIT_MEMLOCK, by CAP_IPC_LOCK. nothing: calls that fail for other
+ * reasons than a limit. neighbours: maps 16 KiB N times, where the kernel likes, and touches a page
+ * of each: none fails.
  */
 #include "common.h"
 
@@ -164,6 +167,19 @@ static void act_memlock_zero(void)
 	}
 }
 
+static void act_capable(void)
+{
+	set_limit(RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK", MIB / 4);
+	if (mlock(area, MIB))
+		die("mlock");
+}
+
+static void act_neighbours(void)
+{
+	for (uint64_t i = 0; i < times; i++)
+		*(volatile char *)mapped(MIB / 64, RW) = 1;
+}
+
 /* Every second page becomes a mapping of its own. */
 static void act_map_count(void)
 {
@@ -245,14 +261,11 @@ static const struct scenario {
 	const char *name;
 	void (*act)(void);
 } scenarios[] = {
-	{"as", act_as},
-	{"data", act_data},
-	{"memlock", act_memlock},
-	{"memlock-zero", act_memlock_zero},
-	{"map-count", act_map_count},
-	{"space", act_space},
-	{"overcommit", act_overcommit},
-	{"nothing", act_nothing},
+	{"as", act_as},		  {"data", act_data},
+	{"memlock", act_memlock}, {"memlock-zero", act_memlock_zero},
+	{"capable", act_capable}, {"map-count", act_map_count},
+	{"space", act_space},	  {"overcommit", act_overcommit},
+	{"nothing", act_nothing}, {"neighbours", act_neighbours},
 };
 #define NR_SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
 
@@ -308,6 +321,8 @@ static void report(void)
 {
 	result__text("limit_name", limit_name);
 	result__number("limit", limit);
+	result__number("mapped_bytes", mapped_bytes);
+	result__number("peak_bytes", status_bytes("VmPeak:"));
 	result__open("failures", '[');
 	for (size_t i = 0; i < nr_rows; i++) {
 		result__open(NULL, '{');

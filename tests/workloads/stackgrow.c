@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Uses so many bytes of the main stack, and returns. "stack_bytes" is what the kernel then holds
- * against the limit (VmStk).
+ * against the limit (VmStk), "peak_bytes" the largest address space (VmPeak).
  *
  * stackgrow [--bytes B]
  */
@@ -39,6 +39,7 @@ static void report(void)
 	result__number("used_bytes", bytes);
 	result__number("before_bytes", before_bytes);
 	result__number("stack_bytes", after_bytes);
+	result__number("peak_bytes", status_bytes("VmPeak:"));
 }
 
 static const struct workload_option options[] = {

@@ -202,6 +202,8 @@ int crashes__take(struct model *model, struct process *proc, struct thread *thre
 	if (crashes__take_no_room(model, proc, ev))
 		return 0;
 	err = stack__take_signal(proc, thread, ev, &is_hit, &hit);
+	/* After the growth that the access would have made has been taken back. */
+	limits__take_signal(model, proc, ev);
 	if (err)
 		return err;
 	crash__judge(proc, thread, ev, is_hit ? &hit : NULL, &crash);

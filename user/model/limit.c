@@ -35,10 +35,49 @@ static uint64_t pages__bytes(uint64_t pages)
 	return pages > NO_LIMIT >> PAGE_SHIFT ? NO_LIMIT : pages << PAGE_SHIFT;
 }
 
+struct limit_level limits__as_level(const struct limits *limits)
+{
+	struct limit_level level = limits->held[HELD_AS];
+
+	if (level.known && limits->use_known && limits->grown_bytes)
+		limit_level__note(
+			&level,
+			pages__bytes(limits->use.total_pages + (limits->grown_bytes >> PAGE_SHIFT)),
+			limits->soft_bytes[MT_LIMIT_AS]);
+	return level;
+}
+
+void limits__note_growth(struct limits *limits, uint64_t bytes)
+{
+	limits->grown_bytes += bytes;
+}
+
+void limits__take_back_growth(struct limits *limits, uint64_t bytes)
+{
+	limits->grown_bytes -= bytes < limits->grown_bytes ? bytes : limits->grown_bytes;
+}
+
+/* Who locks more than the limit allows is not held to it. */
+static void limits__note_lock(struct limits *limits, const struct mt_use *use)
+{
+	uint64_t soft = limits->soft_bytes[MT_LIMIT_MEMLOCK];
+
+	if (!limits->use_known || use->locked_pages <= limits->use.locked_pages ||
+	    soft == NO_LIMIT || use->locked_pages <= soft >> PAGE_SHIFT)
+		return;
+	limits->ipc_lock_known = true;
+	limits->ipc_lock = true;
+}
+
 static void limits__note_use(struct model *model, struct process *proc, const struct mt_use *use)
 {
 	struct limits *limits = &proc->limits;
 
+	/* What was before: stacks do not become smaller, but other memory may have. */
+	limits->held[HELD_AS] = limits__as_level(limits);
+	limits->grown_bytes = 0;
+	if (limits->known)
+		limits__note_lock(limits, use);
 	limits->use = *use;
 	limits->use_known = true;
 	if (limits->known) {
@@ -146,8 +185,16 @@ int limits__take_call(struct model *model, struct process *proc, const struct ev
 		return 0;
 	failure__find(proc, ev, model->memory_known ? &model->memory : NULL, &failure);
 	proc->limits.last_failure = failure;
+	if (failure.cause == FAILURE_RLIMIT_MEMLOCK)
+		proc->limits.memlock_failed = true;
 	limits__notice(model, proc, &failure);
 	return proc->forgets ? 0 : limits__keep_failure(proc, &failure);
+}
+
+void limits__take_signal(struct model *model, struct process *proc, const struct event *ev)
+{
+	if (ev->signal_more)
+		limits__note_use(model, proc, &ev->signal_more->use);
 }
 
 void limits__fork(struct process *child, const struct process *parent)
@@ -155,6 +202,7 @@ void limits__fork(struct process *child, const struct process *parent)
 	struct limits *limits = &child->limits;
 
 	*limits = parent->limits;
+	limits->held[HELD_AS] = limits__as_level(limits);
 	memset(&limits->failures, 0, sizeof(limits->failures));
 	memset(&limits->last_failure, 0, sizeof(limits->last_failure));
 	/* Locks are not inherited; what the parent had at its worst, the child never had. */
@@ -171,6 +219,10 @@ void limits__exec(struct process *proc)
 {
 	memset(proc->limits.held, 0, sizeof(proc->limits.held));
 	proc->limits.use_known = false;
+	proc->limits.grown_bytes = 0;
+	/* A program may have other capabilities than the one before it. */
+	proc->limits.ipc_lock_known = false;
+	proc->limits.memlock_failed = false;
 }
 
 void limits__release(struct process *proc)

@@ -63,9 +63,11 @@ struct limits {
 	bool known;    /* soft_bytes */
 	bool ipc_lock; /* CAP_IPC_LOCK: RLIMIT_MEMLOCK does not hold it back */
 	bool ipc_lock_known;
+	bool memlock_failed; /* a call, for RLIMIT_MEMLOCK: whatever is read, it holds */
 	bool use_known;
 	uint64_t soft_bytes[MT_LIMIT_NR];
-	struct mt_use use; /* as last told */
+	struct mt_use use;    /* as last told */
+	uint64_t grown_bytes; /* by stacks, since */
 	struct limit_level held[NR_HELD];
 	struct cgroup *cgroups[MAX_CGROUP_LEVELS]; /* its own first, then those above it */
 	unsigned int nr_cgroups;
@@ -80,6 +82,14 @@ struct limits {
 int limits__take(struct model *model, const struct event *ev);
 int limits__take_memory(struct model *model, const struct event *ev);
 int limits__take_call(struct model *model, struct process *proc, const struct event *ev);
+
+/* What the kernel held against the limits at a bad access. */
+void limits__take_signal(struct model *model, struct process *proc, const struct event *ev);
+/* A stack has grown; or it has not, after all. */
+void limits__note_growth(struct limits *limits, uint64_t bytes);
+void limits__take_back_growth(struct limits *limits, uint64_t bytes);
+/* Of RLIMIT_AS, with what stacks have grown by since it was told last. */
+struct limit_level limits__as_level(const struct limits *limits);
 
 void limits__fork(struct process *child, const struct process *parent);
 void limits__exec(struct process *proc);

@@ -6,6 +6,7 @@
 #include "base/page.h"
 #include "model/mirror.h"
 #include "model/name.h"
+#include "model/places.h"
 #include "model/usage.h"
 
 /*
@@ -238,21 +239,42 @@ static bool vma__same_mapping(const struct vma *a, const struct vma *b)
 	       a->offset + (a->end - a->start) == b->offset;
 }
 
+/*
+ * Two neighbours of different origins become one mapping, lower. It is the one of the two that
+ * faults are counted at, or else the larger: a program that maps a page more at a time has one
+ * mapping that grows, not one more as large as all of them before.
+ */
+static void vma__inherit(struct vma *lower, const struct vma *upper)
+{
+	uint64_t lower_bytes = lower->end - lower->start, upper_bytes = upper->end - upper->start;
+	bool is_upper = !lower->place == !upper->place ? upper_bytes > lower_bytes : !lower->place;
+	struct place *gone = is_upper ? lower->place : upper->place;
+
+	if (is_upper) {
+		lower->origin = upper->origin;
+		lower->offset = upper->offset - lower_bytes;
+		lower->place = upper->place;
+	}
+	lower->end = upper->end;
+	place__absorb(lower, gone);
+}
+
 /* Join two neighbours if they are alike; false: they are not. */
 static bool mirror__merge(struct mirror *mirror, struct vma *lower, struct vma *upper)
 {
 	bool crowded = mirror->nr > MERGE_ABOVE;
-	uint64_t end;
 
 	if (!lower || !upper || !vma__same_kind(lower, upper))
 		return false;
 	if (!vma__same_mapping(lower, upper) && !(crowded && !lower->name && !upper->name))
 		return false;
-	end = upper->end;
-	mirror__remove(mirror, upper);
 	mirror->anon_bytes -= vma__anon_bytes(lower);
-	lower->end = end;
+	if (lower->origin == upper->origin)
+		lower->end = upper->end;
+	else
+		vma__inherit(lower, upper);
 	mirror->anon_bytes += vma__anon_bytes(lower);
+	mirror__remove(mirror, upper);
 	return true;
 }
 

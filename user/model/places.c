@@ -17,12 +17,19 @@ static struct place_key vma__key(const struct process *proc, const struct vma *v
 	};
 }
 
-static void place__measure_vma(struct process *proc, struct vma *vma)
+struct place *place__find(struct process *proc, const struct vma *vma)
 {
 	struct place_key key = vma__key(proc, vma);
 	struct place *place;
 
 	HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);
+	return place;
+}
+
+static void place__measure_vma(struct process *proc, struct vma *vma)
+{
+	struct place *place = place__find(proc, vma);
+
 	vma->place = place;
 	if (!place)
 		return;
@@ -45,6 +52,97 @@ static void places__measure_slice(struct process *proc, const struct slice *slic
 			vma->place->touched_now += slice__touched_in(slice, vma->start, vma->end);
 }
 
+void place__absorb(const struct vma *vma, struct place *gone)
+{
+	struct place *place = vma->place;
+
+	if (!place)
+		return;
+	/* It was so large, also if it is unmapped before the next fault in it. */
+	if (vma->end - vma->start > place->mapped_bytes)
+		place->mapped_bytes = vma->end - vma->start;
+	if (!gone || gone == place || gone->region != place->region || gone->name || place->name)
+		return;
+	/* What is absorbed by another now absorbs nobody: so there is no circle. */
+	place->absorbed_by = NULL;
+	gone->absorbed_by = place;
+}
+
+/* The place that has what is left of it in the end. */
+static struct place *place__heir(struct process *proc, struct place *place)
+{
+	struct place *by;
+
+	for (; (by = place->absorbed_by) && !place->mapped; place = by) {
+		usage__step(proc->usage, 1);
+		/* Halves the way for the next that comes along. */
+		if (by->absorbed_by && !by->mapped)
+			place->absorbed_by = by->absorbed_by;
+	}
+	return place;
+}
+
+/* Its counts are another's from now on. */
+static void place__add_counts(struct place *to, const struct place *place)
+{
+	to->faults += place->faults;
+	to->major += place->major;
+	to->pages_touched += place->pages_touched;
+	to->several |= place->several;
+}
+
+static void place__add_to_heir(struct place *heir, const struct place *place)
+{
+	place__add_counts(heir, place);
+	heir->steps_up += place->steps_up;
+	heir->steps_down += place->steps_down;
+	heir->steps_strided += place->steps_strided;
+	heir->steps_other += place->steps_other;
+}
+
+/* What becomes known of faults later is counted where the counts have gone. */
+static void threads__leave_folded(struct process *proc)
+{
+	struct thread *thread, *next;
+
+	usage__step(proc->usage, HASH_COUNT(proc->threads));
+	HASH_ITER (hh, proc->threads, thread, next)
+		if (thread->pending.place && thread->pending.place->folded_into)
+			thread->pending.place = thread->pending.place->folded_into;
+}
+
+static void place__drop_folded(struct process *proc, struct place *place)
+{
+	if (!place->folded_into)
+		return;
+	HASH_DELETE(hh, proc->faults.places, place);
+	name__put(place->name);
+	usage__free(proc->usage, place, sizeof(*place));
+}
+
+/* Once it is known what is mapped: mappings that are part of larger ones are counted with those. */
+static void places__fold_absorbed(struct process *proc)
+{
+	struct place *place, *next;
+	size_t nr = 0;
+
+	HASH_ITER (hh, proc->faults.places, place, next) {
+		struct place *heir = place__heir(proc, place);
+
+		if (heir == place)
+			continue;
+		place->folded_into = heir;
+		place__add_to_heir(heir, place);
+		nr++;
+	}
+	if (nr)
+		threads__leave_folded(proc);
+	HASH_ITER (hh, proc->faults.places, place, next) {
+		place->absorbed_by = NULL;
+		place__drop_folded(proc, place);
+	}
+}
+
 void places__measure(struct process *proc)
 {
 	const struct slice *slice, *next_slice;
@@ -52,12 +150,13 @@ void places__measure(struct process *proc)
 
 	if (proc->retired)
 		return;
-	usage__step(proc->usage, HASH_COUNT(proc->faults.places) + proc->mirror.nr +
+	usage__step(proc->usage, 3 * HASH_COUNT(proc->faults.places) + proc->mirror.nr +
 					 HASH_COUNT(proc->faults.pages.slices));
 	HASH_ITER (hh, proc->faults.places, place, next)
 		place->mapped = false;
 	for (struct vma *vma = mirror__first(&proc->mirror); vma; vma = mirror__next(vma))
 		place__measure_vma(proc, vma);
+	places__fold_absorbed(proc);
 	/* By slice: mappings may be larger by far than what was touched of them. */
 	HASH_ITER (hh, proc->faults.pages.slices, slice, next_slice)
 		places__measure_slice(proc, slice);
@@ -110,43 +209,16 @@ static struct place *place__sum(struct process *proc, enum region region)
 	return place__added(proc, sum);
 }
 
-/* Its counts are the sum's from now on; NULL: it stays, without memory. */
+/* NULL: it stays, without memory. */
 static struct place *place__add_to_sum(struct process *proc, const struct place *place)
 {
 	struct place *sum = place__sum(proc, place->region);
 
 	if (!sum)
 		return NULL;
-	sum->faults += place->faults;
-	sum->major += place->major;
-	sum->pages_touched += place->pages_touched;
+	place__add_counts(sum, place);
 	sum->mapped_bytes += place->mapped_bytes;
-	sum->several |= place->several;
 	return sum;
-}
-
-/* What becomes known of faults later is counted where the counts have gone. */
-static void threads__leave_folded(struct process *proc)
-{
-	struct thread *thread, *next;
-
-	usage__step(proc->usage, HASH_COUNT(proc->threads));
-	HASH_ITER (hh, proc->threads, thread, next)
-		if (thread->pending.place && thread->pending.place->folded_into)
-			thread->pending.place = thread->pending.place->folded_into;
-}
-
-static void places__drop_folded(struct process *proc, struct place **places, size_t nr)
-{
-	for (size_t i = 0; i < nr; i++) {
-		struct place *place = places[i];
-
-		if (!place->folded_into)
-			continue;
-		HASH_DELETE(hh, proc->faults.places, place);
-		name__put(place->name);
-		usage__free(proc->usage, place, sizeof(*place));
-	}
 }
 
 /* Sum up the smaller half of the places of which nothing is mapped any more. */
@@ -160,16 +232,14 @@ static void places__fold(struct process *proc)
 	HASH_ITER (hh, proc->faults.places, place, next)
 		if (gone && !place->mapped && !place->folded && place->region != REGION_OTHER)
 			gone[nr++] = place;
-	/* Mappings find their places again by key: none shall point to one that is gone. */
-	for (struct vma *vma = mirror__first(&proc->mirror); vma; vma = mirror__next(vma))
-		vma->place = NULL;
 	if (nr)
 		qsort(gone, nr, sizeof(struct place *), by_faults);
 	nr = (nr + 1) / 2;
 	for (size_t i = 0; i < nr; i++)
 		gone[i]->folded_into = place__add_to_sum(proc, gone[i]);
 	threads__leave_folded(proc);
-	places__drop_folded(proc, gone, nr);
+	for (size_t i = 0; i < nr; i++)
+		place__drop_folded(proc, gone[i]);
 	free(gone);
 	/* Where most is mapped still, looking again soon would be in vain. */
 	left = HASH_COUNT(proc->faults.places);

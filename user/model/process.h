@@ -37,7 +37,9 @@ struct place {
 	uint64_t mapped_bytes;	   /* at most; after places__measure() now, where it is mapped */
 	bool mapped;		   /* set by places__measure() */
 	bool folded;		   /* the sum of many small ones that are unmapped */
-	struct place *folded_into; /* the sum that it is about to become part of */
+	struct place *folded_into; /* what it is about to become part of */
+	/* Where its mapping has become part of a larger one; that place's own is NULL then. */
+	struct place *absorbed_by;
 	uint64_t faults;
 	uint64_t major;
 	uint64_t pages_touched; /* by its faults, anew in each mapping; see place__touched() */

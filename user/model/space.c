@@ -8,6 +8,7 @@
 
 #include "base/page.h"
 #include "model/name.h"
+#include "model/places.h"
 #include "model/process.h"
 
 #ifndef MADV_GUARD_INSTALL /* Linux 6.13 */
@@ -216,6 +217,33 @@ static bool vma__is_piece(const struct vma *vma, const struct vma *of)
 	       of->start <= vma->start && of->offset + (vma->start - of->start) == vma->offset;
 }
 
+/*
+ * The kernel joins neighbours: a mapping may be what were several. It goes on as the one whose
+ * origin it has, and what was counted at the others' places is counted there.
+ */
+static void mapping__absorb(struct process *proc, struct vma *vma, const struct vma *before)
+{
+	const struct vma *next = before;
+
+	usage__step(proc->usage, 1);
+	if (vma->name || vma->region == REGION_OTHER)
+		return;
+	vma->place = place__find(proc, vma);
+	for (; next && next->start < vma->end; next = mirror__next((struct vma *)next)) {
+		struct place *place;
+
+		usage__step(proc->usage, 1);
+		if (next->origin == vma->origin || next->region != vma->region || next->name)
+			continue;
+		place = place__find(proc, next);
+		if (place && !vma->place) {
+			vma->place = place;
+			vma->origin = next->origin;
+		}
+		place__absorb(vma, place);
+	}
+}
+
 /* A new snapshot does not make new mappings of those that were known. */
 static void mapping__inherit(struct process *proc, struct vma *vma)
 {
@@ -234,6 +262,7 @@ static void mapping__inherit(struct process *proc, struct vma *vma)
 		vma->region = before->region;
 		vma->grows = before->grows;
 		vma->stack_tid = before->stack_tid;
+		mapping__absorb(proc, vma, before);
 	} else {
 		vma->origin = mirror__new_origin(&proc->mirror);
 	}

@@ -51,6 +51,7 @@ bool stack__grow(struct process *proc, uint64_t addr)
 	stack->grown_for = addr;
 	stack->grown_from = vma->start;
 	stack->grown_peak = stack->peak_bytes;
+	limits__note_growth(&proc->limits, vma->start - (addr & ~PAGE_MASK));
 	vma->start = addr & ~PAGE_MASK;
 	if (vma->region == REGION_STACK)
 		stack__note_peak(stack, vma->end - vma->start);
@@ -67,6 +68,7 @@ void stack__take_back_growth(struct process *proc, uint64_t addr)
 	/* It may be another one by now. */
 	if (vma->start != (addr & ~PAGE_MASK) || stack->grown_from >= vma->end)
 		return;
+	limits__take_back_growth(&proc->limits, stack->grown_from - vma->start);
 	vma->start = stack->grown_from;
 	stack->peak_bytes = stack->grown_peak;
 	stack->grown_for = 0;

@@ -33,6 +33,7 @@ static json_t *limit_row(struct json *json, const struct report_limit *limit)
 	json__set(json, o, "percent_worst",
 		  limit->percent < 0 ? json_null() : json__real(limit->percent));
 	json__set(json, o, "near", json_boolean(limit->near));
+	json__set(json, o, "holds", json_boolean(limit->holds));
 	json__set(json, o, "held_bytes", json__bytes(limit->held_bytes));
 	json__set(json, o, "events", is_cgroup ? json__count(limit->events) : json_null());
 	json__set(json, o, "oom_kills", is_cgroup ? json__count(limit->oom_kills) : json_null());

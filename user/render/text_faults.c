@@ -144,7 +144,7 @@ static void by_mapping(struct text *text, const struct report *report,
 	for (size_t i = rows; i < nr; i++)
 		rest += process->faults.mappings[i].faults;
 	if (rows < nr)
-		text__linef(text, "  and %s more mapping%s: %s fault%s", units__count(nr - rows).s,
+		text__linef(text, "  and %s more place%s: %s fault%s", units__count(nr - rows).s,
 			    text__plural(nr - rows), units__count(rest).s, text__plural(rest));
 	if (unmapped)
 		text__linef(text, "  * unmapped by now");

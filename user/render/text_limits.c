@@ -64,10 +64,14 @@ static void warning(struct text *text, const struct report_limit *limit)
 	free(scope);
 }
 
-/* What else is told of a cgroup's limit. */
+#define DOES_NOT_HOLD "does not hold: CAP_IPC_LOCK"
+
+/* What else is told of a limit. */
 static void add_note(struct table *table, const struct report_limit *limit)
 {
-	if (!is_of_cgroup(limit))
+	if (!limit->holds && limit->percent < 0)
+		table__add(table, DOES_NOT_HOLD);
+	else if (!is_of_cgroup(limit))
 		table__add(table, "");
 	else if (limit->held_bytes == BYTES_UNKNOWN)
 		table__add(table, "with page cache");
@@ -82,12 +86,20 @@ static void limit_row(struct table *table, const struct report_limit *limit)
 	table__add(table, amount(limit->unit, limit->now).s);
 	table__add(table, amount(limit->unit, limit->worst).s);
 	table__add(table, amount(limit->unit, limit->limit).s);
-	table__add(table, percent(limit).s);
+	table__add(table, limit->percent < 0 ? "-" : percent(limit).s);
 	if (limit->near)
 		table__style(table, STYLE_BAD);
-	table__add_bar(table, limit->percent < 100 ? limit->percent / 100 : 1);
+	table__add_bar(table, limit->percent < 0     ? 0
+			      : limit->percent < 100 ? limit->percent / 100
+						     : 1);
 	table__add_name(table, is_of_cgroup(limit) ? limit->scope : "");
 	add_note(table, limit);
+}
+
+/* The others are named in a line below it. */
+static bool is_in_table(const struct report_limit *limit)
+{
+	return limit->percent >= 0 || (!limit->holds && limit->limit != BYTES_UNKNOWN);
 }
 
 static void unlimited(struct text *text, const struct report_process *process)
@@ -97,7 +109,7 @@ static void unlimited(struct text *text, const struct report_process *process)
 
 	for (size_t i = 0; i < process->limits.nr; i++) {
 		limit = &process->limits.table[i];
-		if (limit->percent >= 0)
+		if (is_in_table(limit))
 			continue;
 		if (first)
 			text__pad(text, 2);
@@ -118,15 +130,22 @@ static void limits(struct text *text, const struct report_process *process)
 		{"%", COLUMN_RIGHT, 0, 0},     {"", COLUMN_BAR, 0, 1},
 		{"", COLUMN_LEFT, 12, 3},      {"", COLUMN_LEFT, 12, 2},
 	};
+	struct column shown[LENGTH(columns)];
 	struct table table;
 	size_t nr = 0;
 
-	while (nr < process->limits.nr && process->limits.table[nr].percent >= 0)
-		warning(text, &process->limits.table[nr++]);
+	memcpy(shown, columns, sizeof(shown));
+	for (size_t i = 0; i < process->limits.nr; i++) {
+		warning(text, &process->limits.table[i]);
+		nr += is_in_table(&process->limits.table[i]);
+		if (!process->limits.table[i].holds)
+			shown[LENGTH(shown) - 1].min = strlen(DOES_NOT_HOLD);
+	}
 	if (nr) {
-		table__open(&table, text, 2, columns, LENGTH(columns));
-		for (size_t i = 0; i < nr; i++)
-			limit_row(&table, &process->limits.table[i]);
+		table__open(&table, text, 2, shown, LENGTH(shown));
+		for (size_t i = 0; i < process->limits.nr; i++)
+			if (is_in_table(&process->limits.table[i]))
+				limit_row(&table, &process->limits.table[i]);
 		table__close(&table);
 	}
 	unlimited(text, process);

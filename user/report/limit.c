@@ -42,6 +42,7 @@ static struct report_limit *limits__add(struct report_process *row, const struct
 	limit->worst = level->worst;
 	limit->limit = level->limit;
 	limit->percent = level__percent(level);
+	limit->holds = true;
 	row->limits.nr++;
 	return limit;
 }
@@ -56,7 +57,14 @@ static bool held__is_near(const struct limits *limits, enum held held, double pe
 		return false;
 	if (held != HELD_LOCKED)
 		return true;
-	return limits->ipc_lock_known && !limits->ipc_lock && limits->held[held].limit;
+	return limits->held[held].limit &&
+	       (limits->memlock_failed || (limits->ipc_lock_known && !limits->ipc_lock));
+}
+
+static bool held__holds(const struct limits *limits, enum held held)
+{
+	return held != HELD_LOCKED || limits->memlock_failed || !limits->ipc_lock_known ||
+	       !limits->ipc_lock;
 }
 
 static int build_held(const struct process *proc, struct report_process *row)
@@ -71,14 +79,20 @@ static int build_held(const struct process *proc, struct report_process *row)
 	};
 
 	for (int i = 0; i < NR_HELD; i++) {
+		struct limit_level level =
+			i == HELD_AS ? limits__as_level(&proc->limits) : proc->limits.held[i];
 		struct report_limit *limit;
 
-		if (!proc->limits.held[i].known)
+		if (!level.known)
 			continue;
-		limit = limits__add(row, &rows[i], PROCESS, &proc->limits.held[i]);
+		limit = limits__add(row, &rows[i], PROCESS, &level);
 		if (!limit)
 			return -ENOMEM;
 		limit->held_bytes = BYTES_UNKNOWN;
+		limit->holds = held__holds(&proc->limits, (enum held)i);
+		/* Nobody comes close to what does not hold. */
+		if (!limit->holds && limit->percent > 0)
+			limit->percent = -1;
 		limit->near = held__is_near(&proc->limits, (enum held)i, limit->percent);
 	}
 	return 0;

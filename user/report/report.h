@@ -96,7 +96,8 @@ struct report_limit {
 	uint64_t now;	    /* BYTES_UNKNOWN */
 	uint64_t worst;	    /* when it was closest */
 	uint64_t limit;	    /* now; BYTES_UNKNOWN: unlimited */
-	double percent;	    /* worst, of the limit then; < 0: unlimited */
+	double percent;	    /* worst, of the limit then; < 0: unlimited, or it does not hold */
+	bool holds;	    /* false: the process has the capability to go beyond it */
 	bool near;	    /* so close that somebody should know: 80 % of what refuses or kills */
 	/* Of a cgroup: */
 	uint64_t held_bytes; /* of now, what is not page cache; BYTES_UNKNOWN */
