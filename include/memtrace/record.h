@@ -550,6 +550,8 @@ struct mt_cgroup {
 #define MT_STACK_CUT_OFF 0x1 /* it does not reach the thread's begin */
 /* Some are by frame pointers, in code that no file tells of: it may have had frames without. */
 #define MT_STACK_BY_POINTERS 0x2
+/* A file of code that it came to could not be found or read, or tells nothing of frames. */
+#define MT_STACK_NO_FILE 0x4
 #define MT_STACK_MAX_FRAMES 40
 struct mt_frame {
 	__u64 ip;     /* of the call, or of the bad access */

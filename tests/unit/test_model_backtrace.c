@@ -64,7 +64,7 @@ static void test_kept(void **state)
 	backtrace = backtraces__find(&feed->model->backtraces, PID, TID, SIGNAL_NS);
 	assert_non_null(backtrace);
 	assert_int_equal(backtrace->depth_frames, 4120);
-	assert_false(backtrace->cut_off);
+	assert_false(backtrace->cut_off || backtrace->by_pointers || backtrace->no_file);
 	assert_int_equal(backtrace->nr, 5);
 	assert_string_equal(backtrace->frames[1].symbol, "a");
 	assert_string_equal(backtrace->frames[4].symbol, "");
@@ -192,6 +192,11 @@ static void test_shown(void **state)
 	assert_has(text,
 		   "\n  ... through code without frame information: there may be more frames\n");
 	assert_has(text, "\n  ... the stack could not be followed further\n");
+	free(text);
+	backtrace->no_file = true;
+	text = shown(backtrace, 80, false);
+	assert_has(text, "\n  ... through code whose file could not be read: there may be more "
+			 "frames\n");
 	free(text);
 	text = shown(NULL, 80, false);
 	assert_string_equal(text, "");

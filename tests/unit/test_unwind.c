@@ -29,6 +29,16 @@
 #define MAX_MODULES 256
 #define MAX_DEPTH 20000
 #define DEPTH 1000
+/* Registers, by DWARF number. */
+#if defined(__aarch64__)
+#define FP 29
+#define SP 31
+#define IP 32
+#else
+#define FP 6
+#define SP 7
+#define IP 16
+#endif
 
 struct own {
 	struct unwind_module modules[MAX_MODULES];
@@ -38,6 +48,7 @@ struct own {
 	uint64_t low, high; /* the stack that may be read */
 	uint64_t overlay_at, overlay;
 	int replaced; /* the file of this program; -1: as it is */
+	bool hidden;  /* no file but that of this program can be read */
 };
 
 static struct own own;
@@ -51,6 +62,7 @@ static void own__read_maps(const void *on_stack)
 	assert_non_null(file);
 	own.nr_modules = 0;
 	own.replaced = -1;
+	own.hidden = false;
 	own.overlay_at = 0;
 	while (fgets(line, sizeof(line), file)) {
 		*path = '\0';
@@ -63,7 +75,8 @@ static void own__read_maps(const void *on_stack)
 		}
 		if (prot[2] != 'x' || own.nr_modules == MAX_MODULES)
 			continue;
-		own.modules[own.nr_modules] = (struct unwind_module){start, end, offset};
+		own.modules[own.nr_modules] =
+			(struct unwind_module){start, end, offset, path[0] == '/'};
 		own.fds[own.nr_modules] = -1;
 		snprintf(own.paths[own.nr_modules++], sizeof(path), "%s", path);
 	}
@@ -97,7 +110,7 @@ static int open_own(void *ctx, size_t module)
 	assert_int_equal(own.fds[module], -1); /* once each */
 	if (own.replaced >= 0 && !strcmp(own.paths[module], self))
 		return own.fds[module] = dup(own.replaced);
-	if (own.paths[module][0] == '/')
+	if (own.paths[module][0] == '/' && (!own.hidden || !strcmp(own.paths[module], self)))
 		own.fds[module] = open(own.paths[module], O_RDONLY | O_CLOEXEC);
 	return own.fds[module];
 }
@@ -307,7 +320,7 @@ static void test_signal(void **state)
 	signal(SIGUSR1, SIG_DFL);
 }
 
-static bool was_by_pointers;
+static bool was_by_pointers, was_no_file;
 
 static size_t walk_length(const struct unwind *unwind, bool *whole)
 {
@@ -317,6 +330,7 @@ static size_t walk_length(const struct unwind *unwind, bool *whole)
 	assert_int_equal(unwind__walk(unwind, &unwound), 0);
 	assert_true(unwound.nr_frames >= 1);
 	was_by_pointers = unwound.by_pointers;
+	was_no_file = unwound.no_file;
 	*whole = unwound.whole;
 	nr = unwound.nr_frames;
 	close_own();
@@ -377,16 +391,40 @@ static void test_cut_off(void **state)
 	descend(DEPTH);
 }
 
+/* Through a library whose file is not there it is a guess, wherever that ends. */
+static void hide(const struct unwind *unwind)
+{
+	struct unwind none = *unwind;
+	bool whole;
+
+	walk_length(unwind, &whole);
+	assert_true(whole && !was_no_file && !was_by_pointers);
+	own.hidden = true;
+	walk_length(unwind, &whole);
+	assert_true(was_no_file && was_by_pointers);
+	/* A register that is 0 for another reason. */
+	own.replaced = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	none.regs[FP] = 0;
+	assert_int_equal(walk_length(&none, &whole), 1);
+	assert_true(!whole && was_no_file && was_by_pointers);
+	close(own.replaced);
+}
+
+static void test_hidden(void **state)
+{
+	(void)state;
+	at_bottom = hide;
+	descend(5);
+}
+
 /* A stack of words, and code of which no file tells. */
 #define STACK 0x7000ULL
 #define CODE 0x1000ULL
-#define FP 6
-#define SP 7
-#define IP 16
 
 struct words {
 	uint64_t words[64];
 	bool endless; /* each frame has another one above it */
+	bool of_file; /* of which the code is, that cannot be read */
 };
 
 static bool read_words(void *ctx, uint64_t address, uint64_t *ret)
@@ -412,7 +450,7 @@ static int open_none(void *ctx, size_t module)
 
 static size_t walk_words(struct words *words, uint64_t frame, bool *whole)
 {
-	static const struct unwind_module code = {CODE, CODE + 4096, 0};
+	const struct unwind_module code = {CODE, CODE + 4096, 0, words->of_file};
 	struct unwind unwind = {
 		.modules = &code,
 		.nr_modules = 1,
@@ -421,15 +459,9 @@ static size_t walk_words(struct words *words, uint64_t frame, bool *whole)
 		.ctx = words,
 	};
 
-#if defined(__aarch64__)
-	unwind.regs[29] = frame;
-	unwind.regs[31] = STACK;
-	unwind.regs[32] = CODE + 16;
-#else
 	unwind.regs[FP] = frame;
 	unwind.regs[SP] = STACK;
 	unwind.regs[IP] = CODE + 16;
-#endif
 	own.nr_modules = 0;
 	return walk_length(&unwind, whole);
 }
@@ -446,7 +478,13 @@ static void test_frame_pointers(void **state)
 	words.words[11] = CODE + 48;
 	words.words[21] = CODE + 64; /* [20] is 0: the last one */
 	assert_int_equal(walk_words(&words, STACK + 16, &whole), 4);
-	assert_true(whole && was_by_pointers);
+	assert_true(whole && was_by_pointers && !was_no_file);
+	words.of_file = true;
+	assert_int_equal(walk_words(&words, STACK + 16, &whole), 4);
+	assert_true(was_by_pointers && was_no_file);
+	assert_int_equal(walk_words(&words, 0, &whole), 1);
+	assert_true(!whole && was_by_pointers && was_no_file);
+	words.of_file = false;
 	/* What is no code has called nobody. */
 	words.words[11] = 77;
 	assert_int_equal(walk_words(&words, STACK + 16, &whole), 2);
@@ -603,6 +641,7 @@ int main(void)
 		cmocka_unit_test(test_nowhere),
 #endif
 		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_frame_pointers),
 		cmocka_unit_test(test_endless),
 		cmocka_unit_test(test_damaged_file),

@@ -106,7 +106,8 @@ static bool unwinding__init(struct unwinding *unwinding)
 		return false;
 	for (size_t i = 0; i < nr; i++)
 		unwinding->modules[i] = (struct unwind_module){
-			ask->mappings[i].start, ask->mappings[i].end, ask->mappings[i].file_offset};
+			ask->mappings[i].start, ask->mappings[i].end, ask->mappings[i].file_offset,
+			ask->mappings[i].name && name__file(ask->mappings[i].name).ino};
 	return true;
 }
 
@@ -252,6 +253,8 @@ static void fill_record(const struct unwinding *unwinding, struct stack_record *
 	stack->depth_frames = unwound->nr_frames;
 	if (unwound->by_pointers)
 		stack->hdr.flags |= MT_STACK_BY_POINTERS;
+	if (unwound->no_file)
+		stack->hdr.flags |= MT_STACK_NO_FILE;
 	if (!unwound->whole &&
 	    !begins_thread(&unwinding->queries[unwound->frames[unwound->nr_frames - 1]]))
 		stack->hdr.flags |= MT_STACK_CUT_OFF;

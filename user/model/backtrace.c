@@ -91,6 +91,7 @@ static void backtrace__fill(struct backtrace *backtrace, const struct mt_stack *
 	backtrace->depth_frames = rec->depth_frames;
 	backtrace->cut_off = rec->hdr.flags & MT_STACK_CUT_OFF;
 	backtrace->by_pointers = rec->hdr.flags & MT_STACK_BY_POINTERS;
+	backtrace->no_file = rec->hdr.flags & MT_STACK_NO_FILE;
 	backtrace->nr = rec->nr;
 	backtrace->left_out = rec->left_out;
 	backtrace->left_out_after = rec->left_out_after;

@@ -99,7 +99,10 @@ void text__backtrace(struct text *text, unsigned int indent,
 		left_out(text, indent, backtrace);
 	if (backtrace && !backtrace->exact)
 		remark(text, indent,
-		       "through code without frame information: there may be more frames");
+		       backtrace->no_file ? "through code whose file could not be read: there may "
+					    "be more frames"
+					  : "through code without frame information: there may be "
+					    "more frames");
 	if (backtrace && backtrace->cut_off)
 		remark(text, indent, "the stack could not be followed further");
 }

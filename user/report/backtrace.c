@@ -43,7 +43,8 @@ int report_backtrace__build(const struct model *model, uint32_t pid, uint32_t ti
 		return -ENOMEM;
 	rows->depth = from->depth_frames;
 	rows->cut_off = from->cut_off;
-	rows->exact = !from->by_pointers;
+	rows->exact = !from->by_pointers && !from->no_file;
+	rows->no_file = from->no_file;
 	rows->left_out = from->left_out;
 	rows->left_out_after = from->left_out_after;
 	rows->frames = calloc(from->nr + 1, sizeof(*rows->frames));

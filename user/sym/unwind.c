@@ -66,6 +66,7 @@ struct walk {
 	uint64_t steps;
 	unsigned int nr_signals;
 	bool after_call; /* the instruction is the one after a call */
+	bool chained;	 /* it was come to by a frame pointer, and so was the next one */
 };
 
 /* What became of a step to the caller. */
@@ -243,14 +244,22 @@ static enum step walk__by_row(struct walk *walk, const struct site *site)
 	return STEP_CALLER;
 }
 
-/* Code that no file tells of: by the chain of frame pointers, which ends in 0 (System V ABI). */
-static enum step walk__by_frame_pointer(struct walk *walk)
+/*
+ * Code that no file tells of: by the chain of frame pointers, which ends in 0 (System V ABI). Where
+ * the 0 was not read from a chain, it is the end in a file that knows of its other functions: that
+ * is its _start. In other code it is a register that holds something else.
+ */
+static enum step walk__by_frame_pointer(struct walk *walk, uint32_t module)
 {
 	uint64_t frame = walk->regs[REG_FRAME], caller, ip;
+	bool chained = walk->chained;
 
-	/* Of the innermost function nobody knows whether it keeps the chain at all. */
+	walk->chained = true;
+	if (walk->unwind->modules[module].has_file && !walk->files[module].known)
+		walk->out->no_file = walk->out->by_pointers = true;
 	if (!frame)
-		return walk->frames.nr > 1 ? STEP_BEGIN : STEP_LOST;
+		return chained || (walk->frames.nr > 1 && walk->files[module].known) ? STEP_BEGIN
+										     : STEP_LOST;
 	if (frame < walk->regs[REG_STACK] || !walk__read(walk, frame, &caller) ||
 	    !walk__read(walk, frame + WORD, &ip))
 		return STEP_LOST;
@@ -286,17 +295,20 @@ static bool walk__is_code(const struct walk *walk, const struct site *from, uint
 
 static enum step walk__step(struct walk *walk, const struct site *site)
 {
+	uint32_t module = walk->site_list.items[site->index].module;
 	uint64_t sp = walk->regs[REG_STACK];
 	unsigned int nr_signals = walk->nr_signals;
 	bool innermost = walk->frames.nr == 1;
 	enum step step;
 
-	if (walk->site_list.items[site->index].module == UNWIND_NO_MODULE)
+	if (module == UNWIND_NO_MODULE)
 		step = walk__from_nowhere(walk);
-	else if (site->row)
-		step = walk__by_row(walk, site);
+	else if (!site->row)
+		step = walk__by_frame_pointer(walk, module);
 	else
-		step = walk__by_frame_pointer(walk);
+		step = walk__by_row(walk, site);
+	if (site->row)
+		walk->chained = false;
 	if (step != STEP_CALLER)
 		return step;
 	if (!walk->regs[REG_INSTRUCTION])

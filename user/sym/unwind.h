@@ -18,6 +18,7 @@ struct unwind_module {
 	uint64_t start;
 	uint64_t end;
 	uint64_t file_offset;
+	bool has_file; /* or it was made at run time */
 };
 
 struct unwind {
@@ -51,6 +52,7 @@ struct unwound {
 	size_t nr_frames;
 	bool whole;	  /* to the thread's begin */
 	bool by_pointers; /* by frame pointers, in part: functions without have been passed by */
+	bool no_file;	  /* it came to code of a file that cannot be read: no more than a guess */
 };
 
 /* 0 or -ENOMEM. There is always the first frame. */
