@@ -197,6 +197,11 @@ build/obj-workloads/%-fp.o: %.c build/obj-workloads/.flags | deps
 	$(say) CC $@
 	$(Q)$(CC) $(WORKLOAD_CFLAGS) -fno-omit-frame-pointer -MMD -MP -c $< -o $@
 
+build/workloads/%.so: tests/workloads/library/%.c build/obj-workloads/.flags | deps
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) $(WORKLOAD_CFLAGS) -fno-optimize-sibling-calls -fPIC -shared $< -o $@
+
 build/workloads/%: build/obj-workloads/tests/workloads/%.o $(WORKLOAD_COMMON_OBJ)
 	@mkdir -p $(@D)
 	$(say) LD $@
@@ -217,7 +222,7 @@ build/fuzz/%: $(filter-out build/fuzz/obj/tests/fuzz/fuzz_%,$(FUZZ_OBJS)) build/
 	$(say) LD $@
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@ $(PKG_LIBS)
 
-workloads: $(WORKLOADS)
+workloads: $(WORKLOADS) build/workloads/plugin.so
 
 unit-programs: $(UNIT_TESTS)
 

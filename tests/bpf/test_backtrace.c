@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ALL "-n 100000"
@@ -200,6 +201,47 @@ static void test_dead(void **state)
 	}
 }
 
+#define NEW_LIBRARIES 20
+
+/* In a library that nobody has met, of which the record has the last component of the path. */
+static void check_new_library(struct live *live, unsigned int i)
+{
+	struct live_path directory, library;
+	json_t *report, *stack;
+	char name[32], words[400];
+	int code;
+
+	snprintf(name, sizeof(name), "new-%u", i);
+	directory = live__path(live, name);
+	assert_int_equal(mkdir(directory.s, 0700), 0);
+	snprintf(name, sizeof(name), "new-%u/plugin.so", i);
+	library = live__path(live, name);
+	snprintf(words, sizeof(words), "/bin/cp build/workloads/plugin.so %s", library.s);
+	assert_int_equal(live__exit_code(live__start_words(live, words)), 0);
+	snprintf(words, sizeof(words), "recurse --fatal --depth 5 --plugin %s", library.s);
+	report = live__trace_command(live, "-i 0", words, NULL, &code);
+	assert_int_equal(code, 128 + SIGSEGV);
+	stack = live__at(only(live__at(only(live__at(report, "processes")), "crashes.list")),
+			 "stack");
+	assert_whole(stack);
+	assert_int_equal(count_named(stack, "plugin_step"), 6);
+	assert_int_equal(count_named(stack, "plugin_run"), 1);
+	assert_int_equal(count_named(stack, "call_plugin"), 1);
+	assert_int_equal(count_named(stack, "_start"), 1);
+	assert_int_equal(unlink(library.s) | rmdir(directory.s), 0);
+}
+
+/* It dies in it at once, also where others want all processors. */
+static void test_new_library(void **state)
+{
+	struct live *live = *state;
+
+	for (long i = sysconf(_SC_NPROCESSORS_ONLN); i > 0; i--)
+		live__start_shell(live, "while :; do :; done");
+	for (unsigned int i = 0; i < NEW_LIBRARIES; i++)
+		check_new_library(live, i);
+}
+
 /* A program that nobody here wrote, without frame pointers: sorting that compares by sorting. */
 static const char python[] = "'import sys; sys.setrecursionlimit(10**7)\n"
 			     "def f(n): return sorted([1, 2], key=lambda x: f(n + 1))\n"
@@ -322,7 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		live_test(test_main), live_test(test_thread),	     live_test(test_library),
 		live_test(test_dead), live_test(test_python),	     live_test(test_perl),
-		live_test(test_many), live_test(test_after_handled),
+		live_test(test_many), live_test(test_after_handled), live_test(test_new_library),
 	};
 
 	return cmocka_run_group_tests_name("backtrace", tests, NULL, NULL);

@@ -2,11 +2,12 @@
 /*
  * Recursion of known depth: of one function, or of two or three that call each other, until the
  * stack ends (--overflow) or at a null pointer (--depth, of the program or inside of qsort), on the
- * main stack or a thread's. How deep it was at an overflow is told by the addresses of its frames.
- * Built with frame pointers and without.
+ * main stack or a thread's; or in a library that it has just loaded (--plugin). How deep it was at
+ * an overflow is told by the addresses of its frames. Built with frame pointers and without.
  */
 #include "common.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,6 +24,7 @@
 static uint64_t cycle = 1, depth = 100, thread_bytes;
 static bool overflows, in_thread, by_library, fatal;
 static char *alt_stack;
+static const char *plugin;
 static char *volatile null_pointer;
 /* Where the callers' frames end of the first calls: the first is that of depth 1. */
 static volatile uintptr_t frame_ends[MAX_CYCLE + 1];
@@ -145,19 +147,37 @@ static void prepare(void)
 		die("sigaction");
 }
 
+static alone void call_plugin(void)
+{
+	void *library = dlopen(plugin, RTLD_NOW);
+	int (*run)(int levels, volatile int *address) =
+		library ? dlsym(library, "plugin_run") : NULL;
+
+	if (!run)
+		die("--plugin");
+	sink = run((int)depth, (volatile int *)null_pointer) + 1;
+}
+
 static void act(void)
 {
-	if (in_thread)
+	if (plugin)
+		call_plugin();
+	else if (in_thread)
 		run_thread();
 	else
 		begin();
 }
 
 static const struct workload_option options[] = {
-	{"--cycle", OPTION_NUMBER, &cycle},	   {"--depth", OPTION_NUMBER, &depth},
-	{"--overflow", OPTION_FLAG, &overflows},   {"--thread", OPTION_FLAG, &in_thread},
-	{"--stack", OPTION_NUMBER, &thread_bytes}, {"--qsort", OPTION_FLAG, &by_library},
-	{"--fatal", OPTION_FLAG, &fatal},	   OPTION_END,
+	{"--cycle", OPTION_NUMBER, &cycle},
+	{"--depth", OPTION_NUMBER, &depth},
+	{"--overflow", OPTION_FLAG, &overflows},
+	{"--thread", OPTION_FLAG, &in_thread},
+	{"--stack", OPTION_NUMBER, &thread_bytes},
+	{"--qsort", OPTION_FLAG, &by_library},
+	{"--fatal", OPTION_FLAG, &fatal},
+	{"--plugin", OPTION_TEXT, &plugin},
+	OPTION_END,
 };
 
 int main(int argc, char **argv)

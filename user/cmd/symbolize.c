@@ -33,7 +33,7 @@ static int by_file(const void *a, const void *b)
 	return (fa->key.file > fb->key.file) - (fa->key.file < fb->key.file);
 }
 
-static int open_file(const struct paths *paths, const struct function *function)
+static int open_file(struct paths *paths, const struct function *function)
 {
 	struct name_file file = name__file(function->file);
 	const struct mapped_file mapped = {function->pid,
@@ -68,7 +68,7 @@ static int tell(const struct function *function, const struct symbol_query *quer
 }
 
 /* Those of one file. */
-static int look_up(const struct paths *paths, struct function *const *functions, size_t nr,
+static int look_up(struct paths *paths, struct function *const *functions, size_t nr,
 		   uint64_t time_ns, source_fn fn, void *ctx)
 {
 	struct symbol_query *queries __free = calloc(nr, sizeof(*queries));
@@ -86,8 +86,7 @@ static int look_up(const struct paths *paths, struct function *const *functions,
 	return err;
 }
 
-int symbolize(struct model *model, const struct paths *paths, uint64_t time_ns, source_fn fn,
-	      void *ctx)
+int symbolize(struct model *model, struct paths *paths, uint64_t time_ns, source_fn fn, void *ctx)
 {
 	struct asked asked __cleanup(asked__release) = {};
 	struct function *function, **slot;

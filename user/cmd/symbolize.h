@@ -15,7 +15,6 @@ struct paths;
  * time. A file that cannot be reached any more, or is another one by now, has none. 0 or what fn
  * returned.
  */
-int symbolize(struct model *model, const struct paths *paths, uint64_t time_ns, source_fn fn,
-	      void *ctx);
+int symbolize(struct model *model, struct paths *paths, uint64_t time_ns, source_fn fn, void *ctx);
 
 #endif

@@ -188,6 +188,7 @@ static int run__open_source(struct run *run)
 	int err;
 
 	run->paths = paths__new();
+	config.paths = run->paths;
 	options__describe_target(opt, target, sizeof(target));
 	err = live__open(&config, run__push, run, &run->error, &run->source);
 	return err && run->stages.lines.err ? stages__explain(&run->stages, err) : err;

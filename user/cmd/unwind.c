@@ -25,7 +25,7 @@ _Static_assert(FOLD_MAX_ROWS == MT_STACK_MAX_FRAMES, "all rows have room");
 struct unwinding {
 	const struct stack_ask *ask;
 	struct source *source;
-	const struct paths *paths;
+	struct paths *paths;
 	struct unwind_module *modules; /* the ask's mappings */
 	int *fds;		       /* of their files */
 	uint32_t chunks[NR_CHUNKS];    /* which are at hand */
@@ -261,7 +261,7 @@ static void fill_record(const struct unwinding *unwinding, struct stack_record *
 }
 
 /* What cannot be unwound, without memory or files, is not known. */
-static bool answer(const struct stack_ask *ask, struct source *source, const struct paths *paths,
+static bool answer(const struct stack_ask *ask, struct source *source, struct paths *paths,
 		   struct stack_record *rec)
 {
 	struct unwinding unwinding __cleanup(unwinding__release) = {
@@ -284,7 +284,7 @@ static bool answer(const struct stack_ask *ask, struct source *source, const str
 	return true;
 }
 
-static int tell(const struct stack_ask *ask, struct source *source, const struct paths *paths,
+static int tell(const struct stack_ask *ask, struct source *source, struct paths *paths,
 		uint64_t time_ns, source_fn fn, void *ctx)
 {
 	struct stack_record rec = {
@@ -301,7 +301,7 @@ static int tell(const struct stack_ask *ask, struct source *source, const struct
 	return fn(ctx, &rec, rec.stack.hdr.size_bytes);
 }
 
-int unwind(struct model *model, struct source *source, const struct paths *paths, uint64_t time_ns,
+int unwind(struct model *model, struct source *source, struct paths *paths, uint64_t time_ns,
 	   source_fn fn, void *ctx)
 {
 	struct stack_ask ask;

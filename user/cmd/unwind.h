@@ -15,7 +15,7 @@ struct paths;
  * Push a MT_KIND_STACK record, dated time_ns, for each stack that was copied since the last time,
  * and free its slot for another. 0 or what fn returned.
  */
-int unwind(struct model *model, struct source *source, const struct paths *paths, uint64_t time_ns,
+int unwind(struct model *model, struct source *source, struct paths *paths, uint64_t time_ns,
 	   source_fn fn, void *ctx);
 
 /* A MT_KIND_STACK_COPY record on its way to the model: one that nobody can read has a slot, too. */

@@ -3,7 +3,7 @@
  * Where files lie that processes execute: of one that is gone when its file is wanted, the records
  * often know the last component of its name alone. Learned while the processes live, from what
  * passes by; what is not known by that is looked for where libraries usually lie, and in the
- * directories that were met. Whatever is found is told by its inode.
+ * directories that were met. Whatever is found is told by its inode. Two threads may use one.
  */
 #ifndef MEMTRACE_PATHS_H
 #define MEMTRACE_PATHS_H
@@ -23,6 +23,6 @@ void paths__note(struct paths *paths, const struct mt_record *record);
  * As mapped_file__open(), and if that fails by the paths that were learned. file: with the device
  * that its record has.
  */
-int paths__open(const struct paths *paths, const struct mapped_file *file);
+int paths__open(struct paths *paths, const struct mapped_file *file);
 
 #endif
