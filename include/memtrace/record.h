@@ -314,6 +314,7 @@ struct mt_signal {
 
 /* struct mt_signal goes on so, since 1.2 of recordings. */
 #define MT_TRAP_UNKNOWN (~0U)
+#define MT_TRAP_PROTECTION 13
 #define MT_TRAP_PAGE_FAULT 14
 struct mt_signal_more {
 	struct mt_signal signal;

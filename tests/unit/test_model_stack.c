@@ -107,6 +107,7 @@ static void test_main_limit(void **state)
 	assert_true(hit->addr == LIMIT_ADDR - 8 && hit->sp == LIMIT_ADDR);
 	assert_int_equal(hit->size_bytes, STACK_LIMIT);
 	assert_int_equal(hit->limit_bytes, STACK_LIMIT);
+	assert_int_equal(hit->asked_bytes, STACK_LIMIT + PAGE);
 	assert_true(hit->time_ns == feed->now_ns);
 	assert_string_equal(hit->comm, "deep");
 	/* A large frame: its first access lies far above sp. */
@@ -329,6 +330,122 @@ static void test_altstack(void **state)
 	assert_null(take(feed, rec));
 }
 
+/* A large frame of a handler, above a guard; nobody else's memory may be where it ends. */
+static void test_altstack_large_frame(void **state)
+{
+	const uint64_t start = 0x7e1000100000ULL, size = 2 * PAGE, far = 72 << 10;
+	struct feed *feed = *state;
+	struct mt_signal_more rec = access_at(PID, start - far + 64, start - far);
+
+	rec.altstack_start = start;
+	rec.altstack_bytes = size;
+	feed__mmap(feed, start, size, RW, ANON, FLT(0, 0));
+	assert_null(take(feed, rec));
+	feed__mmap(feed, start - (1 << 20), 1 << 20, PROT_NONE, ANON, FLT(0, 0));
+	rec.signal.code = SEGV_ACCERR;
+	assert_kind(take(feed, rec), HIT_ALTSTACK, size, size);
+	/* It jumped over a guard of one page; and then into memory. */
+	feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(start - (1 << 20), (1 << 20) - PAGE), 0,
+		   FLT(0, 0));
+	rec.signal.addr = start - 8;
+	assert_kind(take(feed, rec), HIT_ALTSTACK, size, size);
+	feed__mmap(feed, start - (1 << 20), (1 << 20) - PAGE, RW, ANON, FLT(0, 0));
+	assert_null(take(feed, rec));
+	/* Part of a larger mapping: what the guard guards is that. */
+	feed__call(feed, MT_KIND_MUNMAP, PID, ARGS(start - (1 << 20), (1 << 20) - PAGE), 0,
+		   FLT(0, 0));
+	rec.altstack_start = start + PAGE;
+	rec.altstack_bytes = PAGE;
+	assert_true(!take(feed, rec) || crashes__last(feed__proc(feed))->hit.kind != HIT_ALTSTACK);
+}
+
+/* What the kernel raises where there is no room for the frame of one more handler. */
+static struct mt_signal_more no_frame_at(uint64_t sp)
+{
+	struct mt_signal_more rec = access_at(THREAD, 0, sp);
+
+	rec.signal.hdr.flags = 0;
+	rec.signal.code = SI_KERNEL;
+	rec.altstack_start = 0x7e1000001000ULL;
+	rec.altstack_bytes = 64 * PAGE;
+	return rec;
+}
+
+static void test_altstack_no_frame(void **state)
+{
+	const uint64_t start = 0x7e1000001000ULL, size = 64 * PAGE;
+	struct feed *feed = *state;
+	struct mt_signal_more rec = no_frame_at(start + 2 * PAGE);
+	const struct stack_hit *hit = take(feed, rec);
+
+	assert_kind(hit, HIT_ALTSTACK, size, size);
+	assert_true(hit->no_frame && hit->died);
+	assert_kind(take(feed, no_frame_at(start - 64)), HIT_ALTSTACK, size, size);
+	/* There was room; another stack; general protection. */
+	assert_null(take(feed, no_frame_at(start + size - 64)));
+	assert_null(take(feed, no_frame_at(start + size)));
+	assert_null(take(feed, no_frame_at(STACK_START + 64)));
+	rec.trap = MT_TRAP_PROTECTION;
+	assert_null(take(feed, rec));
+}
+
+/* Of the signal that had a handler, and then of its own: one, that the process dies of. */
+static void test_altstack_no_frame_twice(void **state)
+{
+	struct feed *feed = *state;
+	struct crashes *crashes = &feed__proc(feed)->crashes;
+	struct mt_signal_more rec = no_frame_at(0x7e1000001000ULL + 2 * PAGE), access = rec;
+
+	rec.signal.hdr.flags = MT_SIGNAL_HANDLED;
+	assert_non_null(take(feed, rec));
+	assert_int_equal(crashes->fatal, 0);
+	rec.signal.hdr.flags = 0;
+	feed__now(feed, &rec);
+	assert_int_equal(crashes->fatal, 1);
+	assert_int_equal(crashes->handled, 0);
+	assert_hits(feed, 1);
+	/* Handlers that each make a bad access. */
+	access.signal.hdr.flags = MT_SIGNAL_HANDLED;
+	access.signal.code = SEGV_MAPERR;
+	access.signal.addr = 8;
+	assert_null(take(feed, access));
+	feed__now(feed, &rec);
+	assert_int_equal(crashes->fatal, 2);
+	assert_hits(feed, 2);
+	assert_int_equal(crashes__last(feed__proc(feed))->verdict, VERDICT_STACK_OVERFLOW);
+	assert_int_equal(crashes->list.items[1].verdict, VERDICT_STACK_OVERFLOW);
+	assert_true(crashes->list.items[1].no_room);
+	assert_true(feed__proc(feed)->stack.hits.items[1].time_ns ==
+		    crashes->list.items[1].time_ns);
+}
+
+/* A frame that is larger than the thread's whole stack: it is known whose that is. */
+static void test_over_own_guard(void **state)
+{
+	const uint64_t sp = THREAD_STACK - PAGE - (192 << 10);
+	struct feed *feed = *state;
+	struct mt_signal_more rec = access_at(THREAD, sp + 8, sp);
+
+	/* The stack is 256 KiB: this is farther below it than it is large. */
+	rec.signal.addr = rec.signal.sp = THREAD_STACK - (300 << 10);
+	assert_null(take(feed, rec));
+	feed__fork(feed, PID, PID, THREAD, THREAD_STACK + THREAD_SIZE - 64, FLT(0, 0));
+	assert_kind(take(feed, rec), HIT_THREAD_GUARD, THREAD_SIZE, THREAD_SIZE);
+	rec.signal.addr = THREAD_STACK - 2 * PAGE; /* the frame's other end */
+	assert_kind(take(feed, rec), HIT_THREAD_GUARD, THREAD_SIZE, THREAD_SIZE);
+	rec.signal.addr = rec.signal.sp - (128 << 10); /* not by this frame */
+	assert_null(take(feed, rec));
+	rec.signal.addr = rec.signal.sp = THREAD_STACK - (1 << 20) - 8;
+	assert_null(take(feed, rec));
+	/* Another thread's; and a stack that the thread has been switched to. */
+	rec = access_at(PID, THREAD_STACK - (300 << 10), THREAD_STACK - (300 << 10));
+	assert_null(take(feed, rec));
+	rec.signal.hdr.tid = THREAD;
+	feed__mmap(feed, rec.signal.sp & ~(PAGE - 1), PAGE, RW, ANON, FLT(0, 0));
+	rec.signal.addr += 2 * PAGE;
+	assert_null(take(feed, rec));
+}
+
 /* A frame larger than the guard lands below it; a wild sp does not make a hit. */
 static void test_over_the_guard(void **state)
 {
@@ -448,14 +565,26 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_program, close_program)
 	const struct CMUnitTest tests[] = {
-		TEST(test_growth),	   TEST(test_growth_is_taken_back),
-		TEST(test_main_limit),	   TEST(test_thread_guard),
-		TEST(test_no_hits),	   TEST(test_hits_are_bounded),
-		TEST(test_guard_probed),   TEST(test_guard_gap),
-		TEST(test_no_memory),	   TEST(test_altstack),
-		TEST(test_over_the_guard), TEST(test_zones),
-		TEST(test_hidden_guard),   TEST(test_growsdown),
-		TEST(test_growth_rate),	   TEST(test_growth_of_thread),
+		TEST(test_growth),
+		TEST(test_growth_is_taken_back),
+		TEST(test_main_limit),
+		TEST(test_thread_guard),
+		TEST(test_no_hits),
+		TEST(test_hits_are_bounded),
+		TEST(test_guard_probed),
+		TEST(test_guard_gap),
+		TEST(test_no_memory),
+		TEST(test_altstack),
+		TEST(test_over_the_guard),
+		TEST(test_zones),
+		TEST(test_hidden_guard),
+		TEST(test_growsdown),
+		TEST(test_growth_rate),
+		TEST(test_growth_of_thread),
+		TEST(test_altstack_large_frame),
+		TEST(test_altstack_no_frame),
+		TEST(test_altstack_no_frame_twice),
+		TEST(test_over_own_guard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,12 @@ static void test_verdict(void **state)
 	text = report_crash__text(crash);
 	assert_string_equal(text, "freed 12.3 ms ago: 64.0 KiB unmapped by tid 4243 (write)");
 	free(text);
+	feed__mmap(feed, AREA, 16 * PAGE, RW, ANON, FLT(0, 0));
+	unmap(feed, OTHER, AREA, 16 * PAGE);
+	feed->now_ns += 108000 - 1000;
+	text = report_crash__text(feed__crash(feed, &rec));
+	assert_string_equal(text, "freed 0.108 ms ago: 64.0 KiB unmapped by tid 4243 (write)");
+	free(text);
 	/* Mapped again, it is not. */
 	feed__mmap(feed, AREA, PAGE, PROT_READ, ANON, FLT(0, 0));
 	rec.signal.code = SEGV_ACCERR;
@@ -73,7 +79,7 @@ static void test_file(void **state)
 	feed__map_file(feed, AREA, 4 * PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, 0, "plugin.so");
 	unmap(feed, PID, AREA, 4 * PAGE);
 	text = report_crash__text(feed__crash(feed, &rec));
-	assert_string_equal(text, "freed 1.0 us ago: 16.0 KiB of plugin.so unmapped by tid 4242 "
+	assert_string_equal(text, "freed 0.001 ms ago: 16.0 KiB of plugin.so unmapped by tid 4242 "
 				  "(exec)");
 	free(text);
 }

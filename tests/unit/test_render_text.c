@@ -104,7 +104,7 @@ static void test_faults(void **state)
 
 	(void)state;
 	assert_has_lines(
-		text, "  /usr/bin/postgres, parent 1, 2 threads, killed by signal 11 at 9.250 s\n");
+		text, "  /usr/bin/postgres, parent 1, 2 threads, killed by SIGSEGV at 9.250 s\n");
 	assert_has_lines(text,
 			 "  2,000 faults: 1,990 minor, 10 major; user 1,900, kernel 100\n"
 			 "  by access: read 500 (25.0%), write 1,500 (75.0%), exec 0 (0.0%)\n");

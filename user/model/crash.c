@@ -155,26 +155,57 @@ static void tell(struct model *model, const struct process *proc, const struct c
  */
 static bool is_told_alike(const struct crash *crash)
 {
-	return crash->signo == SIGSEGV && crash->code == SI_KERNEL;
+	return crash->signo == SIGSEGV && crash->code == SI_KERNEL && !crash->hit.no_frame;
+}
+
+/* Handlers that interrupt each other have filled their stack: that is what the process dies of. */
+static int crash__turn_altstack(struct model *model, struct process *proc,
+				const struct thread *thread, const struct event *ev,
+				struct crash *crash)
+{
+	struct crash *listed = crashes__listed(&proc->crashes, crash);
+	struct event then = *ev;
+	bool is_hit;
+	int err;
+
+	then.time_ns = crash->time_ns;
+	err = stack__take_signal(proc, thread, &then, &is_hit, &crash->hit);
+	if (err)
+		return err;
+	if (is_hit)
+		crash->verdict = VERDICT_STACK_OVERFLOW;
+	if (is_hit && listed) {
+		listed->verdict = crash->verdict;
+		listed->hit = crash->hit;
+	}
+	tell(model, proc, crash, is_hit ? NOTICE_STACK_HIT : NOTICE_CRASH, false);
+	return 0;
 }
 
 /*
  * The kernel could not lay down a frame for the handler, for an overflow has left no room there:
  * it takes the handler away and raises a SIGSEGV of its own, with the registers as they were.
  */
-static bool crashes__take_no_room(struct model *model, struct process *proc, const struct event *ev)
+static bool crashes__is_no_room(struct process *proc, const struct event *ev)
 {
-	struct crash *last = crashes__recent(&proc->crashes, 0);
+	const struct crash *last = crashes__recent(&proc->crashes, 0);
 	const struct mt_signal *sig = ev->signal;
 
-	if (!last || last->fatal || last->tid != ev->tid || is_told_alike(last) ||
-	    sig->signo != SIGSEGV || sig->code != SI_KERNEL || ev->flags & MT_SIGNAL_HANDLED ||
-	    sig->ip != last->ip || sig->sp != last->sp || ev->time_ns - last->time_ns > NO_ROOM_NS)
-		return false;
+	return last && !last->fatal && last->tid == ev->tid && !is_told_alike(last) &&
+	       sig->signo == SIGSEGV && sig->code == SI_KERNEL &&
+	       !(ev->flags & MT_SIGNAL_HANDLED) && sig->ip == last->ip && sig->sp == last->sp &&
+	       ev->time_ns - last->time_ns <= NO_ROOM_NS;
+}
+
+static int crashes__take_no_room(struct model *model, struct process *proc,
+				 const struct thread *thread, const struct event *ev)
+{
+	struct crash *last = crashes__recent(&proc->crashes, 0);
+
 	crash__turn_fatal(proc, last, true);
-	if (last->verdict != VERDICT_STACK_OVERFLOW)
-		tell(model, proc, last, NOTICE_CRASH, false);
-	return true;
+	return last->verdict == VERDICT_STACK_OVERFLOW
+		       ? 0
+		       : crash__turn_altstack(model, proc, thread, ev, last);
 }
 
 /* Whose instruction? What is mapped there may be gone when that is reported. */
@@ -199,8 +230,8 @@ int crashes__take(struct model *model, struct process *proc, struct thread *thre
 	bool is_hit;
 	int err;
 
-	if (crashes__take_no_room(model, proc, ev))
-		return 0;
+	if (crashes__is_no_room(proc, ev))
+		return crashes__take_no_room(model, proc, thread, ev);
 	err = stack__take_signal(proc, thread, ev, &is_hit, &hit);
 	/* After the growth that the access would have made has been taken back. */
 	limits__take_signal(model, proc, ev);

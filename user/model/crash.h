@@ -25,6 +25,8 @@ struct stack_hit {
 	bool growsdown; /* it is not the main stack, but one with MAP_GROWSDOWN */
 	uint64_t size_bytes;
 	uint64_t limit_bytes;
+	uint64_t asked_bytes; /* of the main stack: so large it would have been; 0: not known */
+	bool no_frame;	      /* HIT_ALTSTACK: one more handler was to run there, addr is sp */
 	/* HIT_NO_MEMORY: the soft RLIMIT_AS that refused; BYTES_UNKNOWN: something else did. */
 	uint64_t as_limit_bytes;
 	/* It has grown by so much in the burst before; growth_ns: 0: not known. */

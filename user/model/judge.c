@@ -9,9 +9,8 @@
 
 /* vm.mmap_min_addr as distributions set it: nothing is mapped below. */
 #define NULL_BYTES (64ULL << 10)
-/* x86 exceptions: a stack segment's, general protection. */
+/* The x86 exception of a stack segment. */
 #define TRAP_STACK 12
-#define TRAP_PROTECTION 13
 /* Page-fault error codes of x86. */
 #define ERROR_WRITE 0x2
 #define ERROR_EXEC 0x10
@@ -206,7 +205,7 @@ static enum crash_verdict judge(struct process *proc, const struct event *ev,
 	uint32_t trap = s->crash->trap;
 
 	if (!s->crash->addr_known)
-		return trap == TRAP_PROTECTION || (trap == TRAP_STACK && s->sig->signo == SIGBUS)
+		return trap == MT_TRAP_PROTECTION || (trap == TRAP_STACK && s->sig->signo == SIGBUS)
 			       ? VERDICT_NON_CANONICAL
 			       : VERDICT_OTHER;
 	find_at(proc, s);

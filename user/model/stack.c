@@ -15,6 +15,8 @@
 #define PROBE_MAX_BYTES (1ULL << 20)
 /* How far beyond the stack pointer an overflowing function's first access may lie. */
 #define FRAME_MAX_BYTES (64ULL << 10)
+/* A signal handler's frame with all registers that a processor has, AMX's 8 KiB among them. */
+#define SIGNAL_FRAME_MAX_BYTES (16ULL << 10)
 /* x86-64 leaf functions use this much below the stack pointer (System V ABI, 3.2.2). */
 #define RED_ZONE_BYTES 128
 /* stack_guard_gap, unless the kernel was booted with another one. */
@@ -148,7 +150,8 @@ static bool hit__main(struct process *proc, const struct event *ev, struct stack
 	hit->growsdown = above->region != REGION_STACK;
 	hit->size_bytes = hit->growsdown ? above->end - above->start : sig->stack_vm_bytes;
 	hit->limit_bytes = sig->stack_limit_bytes;
-	if (above->end - (sig->addr & ~PAGE_MASK) > sig->stack_limit_bytes) {
+	hit->asked_bytes = above->end - (sig->addr & ~PAGE_MASK);
+	if (hit->asked_bytes > sig->stack_limit_bytes) {
 		hit->kind = HIT_MAIN_LIMIT;
 	} else if (is_in_the_way(sig, above)) {
 		hit->kind = HIT_GUARD_GAP;
@@ -195,17 +198,32 @@ static const struct vma *hit__guard(struct process *proc, const struct event *ev
 	return stack && (near_sp(sig->addr, sig->sp) || probes_guard(sig, stack)) ? stack : NULL;
 }
 
+/* It is the thread's own stack that sp has left, by a frame that may be larger than the stack. */
+static bool has_left(struct process *proc, const struct thread *thread, const struct mt_signal *sig,
+		     const struct vma *stack)
+{
+	const struct vma *at_sp = mirror__find(&proc->mirror, sig->sp);
+
+	return thread->stack.end == stack->end && sig->sp < stack->start &&
+	       stack->start - sig->sp <= PROBE_MAX_BYTES && works_near(sig) &&
+	       (!at_sp || vma__is_inaccessible(at_sp));
+}
+
 /*
  * A large frame has jumped over the guard: nothing is mapped there, sp is in the stack above, or is
- * there, too, no farther away than the stack is large.
+ * there, too, no farther away than the stack is large, or it is known whose stack that is.
  */
-static const struct vma *hit__beyond_guard(struct process *proc, const struct mt_signal *sig)
+static const struct vma *hit__beyond_guard(struct process *proc, const struct thread *thread,
+					   const struct mt_signal *sig)
 {
 	const struct vma *above = mirror__find_above(&proc->mirror, sig->addr);
 	const struct vma *stack = above ? stack__above_guards(proc, above) : NULL;
 
-	if (sig->code != SEGV_MAPERR || !stack || stack->region != REGION_THREAD_STACK ||
-	    stack->start - sig->addr > stack->end - stack->start)
+	if (sig->code != SEGV_MAPERR || !stack || stack->region != REGION_THREAD_STACK)
+		return NULL;
+	if (vma__is_inaccessible(above) && has_left(proc, thread, sig, stack))
+		return stack;
+	if (stack->start - sig->addr > stack->end - stack->start)
 		return NULL;
 	if (near_sp(sig->addr, sig->sp) && sig->sp < stack->start)
 		return stack;
@@ -227,7 +245,8 @@ static bool hit__hidden_guard(struct process *proc, const struct event *ev, cons
 }
 
 /* A thread's stack and its guard. */
-static bool hit__thread_guard(struct process *proc, const struct event *ev, struct stack_hit *hit)
+static bool hit__thread_guard(struct process *proc, const struct thread *thread,
+			      const struct event *ev, struct stack_hit *hit)
 {
 	const struct mt_signal *sig = ev->signal;
 	const struct vma *at = mirror__find(&proc->mirror, sig->addr), *stack;
@@ -237,7 +256,7 @@ static bool hit__thread_guard(struct process *proc, const struct event *ev, stru
 		stack = at;
 		start = (sig->addr & ~PAGE_MASK) + PAGE_MASK + 1;
 	} else {
-		stack = at ? hit__guard(proc, ev, at) : hit__beyond_guard(proc, sig);
+		stack = at ? hit__guard(proc, ev, at) : hit__beyond_guard(proc, thread, sig);
 		start = stack ? stack->start : 0;
 	}
 	if (!stack || start >= stack->end)
@@ -248,27 +267,64 @@ static bool hit__thread_guard(struct process *proc, const struct event *ev, stru
 	return true;
 }
 
-/* The stack for signal handlers: sp is in it, or has just left it, and the access lies below. */
+/* How far below it an access counts: farther where a guard says that nothing else begins there. */
+static uint64_t altstack__reach_bytes(struct process *proc, uint64_t addr, uint64_t start)
+{
+	const struct vma *above = mirror__find_above(&proc->mirror, addr), *stack;
+
+	if (!above || !vma__is_inaccessible(above))
+		return FRAME_MAX_BYTES;
+	stack = stack__above_guards(proc, above);
+	return stack && start - stack->start <= PAGE_MASK ? PROBE_MAX_BYTES : FRAME_MAX_BYTES;
+}
+
+/* The stack for signal handlers: sp is in it, or has left it, and the access lies below. */
 static bool hit__altstack(struct process *proc, const struct event *ev, struct stack_hit *hit)
 {
 	const struct mt_signal_more *more = ev->signal_more;
 	const struct mt_signal *sig = ev->signal;
 	const struct vma *at_sp;
-	uint64_t start;
+	uint64_t start, reach;
 
 	if (!more || !more->altstack_bytes)
 		return false;
 	start = more->altstack_start;
-	if (sig->addr >= start || !works_near(sig) || !near_sp(sig->addr, start))
+	if (sig->addr >= start || !works_near(sig))
+		return false;
+	reach = altstack__reach_bytes(proc, sig->addr, start);
+	if (start - sig->addr > reach)
 		return false;
 	if (sig->sp < start) {
 		at_sp = mirror__find(&proc->mirror, sig->sp);
-		if (!near_sp(sig->sp, start) || (at_sp && !vma__is_inaccessible(at_sp)))
+		if (start - sig->sp > reach || (at_sp && !vma__is_inaccessible(at_sp)))
 			return false;
 	} else if (sig->sp - start >= more->altstack_bytes) {
 		return false;
 	}
 	hit->kind = HIT_ALTSTACK;
+	hit->size_bytes = more->altstack_bytes;
+	hit->limit_bytes = more->altstack_bytes;
+	return true;
+}
+
+/*
+ * One more handler was to begin there, above one that runs, and its frame did not fit: the kernel
+ * raises a SIGSEGV that is of no exception, and has no address.
+ */
+static bool hit__no_frame(const struct event *ev, struct stack_hit *hit)
+{
+	const struct mt_signal_more *more = ev->signal_more;
+	const struct mt_signal *sig = ev->signal;
+
+	if (!more || !more->altstack_bytes || sig->code != SI_KERNEL ||
+	    more->trap == MT_TRAP_PROTECTION || sig->sp + FRAME_MAX_BYTES < more->altstack_start ||
+	    sig->sp >= more->altstack_start + more->altstack_bytes ||
+	    (sig->sp > more->altstack_start &&
+	     sig->sp - more->altstack_start > SIGNAL_FRAME_MAX_BYTES))
+		return false;
+	hit->kind = HIT_ALTSTACK;
+	hit->no_frame = true;
+	hit->addr = sig->sp;
 	hit->size_bytes = more->altstack_bytes;
 	hit->limit_bytes = more->altstack_bytes;
 	return true;
@@ -360,6 +416,15 @@ static int stack__note_hit(struct process *proc, const struct stack_hit *hit)
 	return 0;
 }
 
+static bool hit__any(struct process *proc, const struct thread *thread, const struct event *ev,
+		     struct stack_hit *hit)
+{
+	if (ev->signal->code <= 0 || ev->signal->code >= SI_KERNEL)
+		return hit__no_frame(ev, hit);
+	return hit__altstack(proc, ev, hit) || hit__main(proc, ev, hit) ||
+	       hit__thread_guard(proc, thread, ev, hit);
+}
+
 int stack__take_signal(struct process *proc, const struct thread *thread, const struct event *ev,
 		       bool *is_hit, struct stack_hit *ret)
 {
@@ -379,10 +444,7 @@ int stack__take_signal(struct process *proc, const struct thread *thread, const 
 	stack__take_back_growth(proc, sig->addr);
 	proc->stack.limit_known = true;
 	proc->stack.limit_bytes = sig->stack_limit_bytes;
-	if (sig->signo != SIGSEGV || sig->code <= 0 || sig->code >= SI_KERNEL)
-		return 0;
-	if (!hit__altstack(proc, ev, &hit) && !hit__main(proc, ev, &hit) &&
-	    !hit__thread_guard(proc, ev, &hit))
+	if (sig->signo != SIGSEGV || !hit__any(proc, thread, ev, &hit))
 		return 0;
 	memcpy(hit.comm, sig->comm, sizeof(hit.comm));
 	hit__set_growth(thread, &hit);

@@ -132,8 +132,11 @@ static json_t *crash_row(struct json *json, const struct report_crash *crash)
 	json__set(json, o, "fatal", known(crash->handled_known || crash->fatal, crash->fatal));
 	json__set(json, o, "ended_by",
 		  crash->ended_by ? json_string(signal__name(crash->ended_by).s) : json_null());
+	json__set(json, o, "exit_code",
+		  crash->exit_code ? json_integer(crash->exit_code) : json_null());
 	json__set(json, o, "ended_after_s",
-		  crash->ended_by ? nanoseconds(crash->ended_after_ns) : json_null());
+		  crash->ended_by || crash->exit_code ? nanoseconds(crash->ended_after_ns)
+						      : json_null());
 	json__set(json, o, "mapping", mapping(json, &crash->mapping, false));
 	json__set(json, o, "below", mapping(json, &crash->below, true));
 	json__set(json, o, "above", mapping(json, &crash->above, true));

@@ -20,13 +20,16 @@ static void main_limit(struct text *text, const struct report_hit *hit)
 {
 	struct unit_text size = units__bytes(hit->size_bytes);
 	struct unit_text limit = units__bytes(hit->limit_bytes);
+	struct unit_text asked = units__bytes(hit->asked_bytes);
+	bool far = hit->asked_bytes && strcmp(asked.s, limit.s);
 
 	if (hit->limit_bytes == BYTES_UNKNOWN)
 		text__wrapf(text, HANG, "%s could not grow beyond %s,", stack_name(hit), size.s);
 	/* The page that was asked for lies past the limit, the ones that there are do not. */
 	else if (hit->size_bytes < hit->limit_bytes && strcmp(size.s, limit.s))
-		text__wrapf(text, HANG, "the main stack could not grow beyond %s: the limit is %s,",
-			    size.s, limit.s);
+		text__wrapf(text, HANG, "%s could not grow %s %s%s%s: the limit is %s,",
+			    stack_name(hit), far ? "from" : "beyond", size.s, far ? " to " : "",
+			    far ? asked.s : "", limit.s);
 	else
 		text__wrapf(text, HANG, "%s reached its limit, %s of %s,", stack_name(hit), size.s,
 			    limit.s);
@@ -62,8 +65,13 @@ static void no_memory(struct text *text, const struct report_hit *hit)
 
 static void altstack(struct text *text, const struct report_hit *hit)
 {
-	text__wrapf(text, HANG, "ran below its %s stack for signal handlers,",
-		    units__bytes(hit->size_bytes).s);
+	struct unit_text size = units__bytes(hit->size_bytes);
+
+	if (hit->no_frame)
+		text__wrapf(text, HANG, "no room for one more on its %s stack for signal handlers,",
+			    size.s);
+	else
+		text__wrapf(text, HANG, "ran below its %s stack for signal handlers,", size.s);
 }
 
 static void hit_words(struct text *text, const struct report_hit *hit)
@@ -76,8 +84,9 @@ static void hit_words(struct text *text, const struct report_hit *hit)
 
 	text__wrapf(text, HANG, "%s: ", stack_hit_kind__name(hit->kind));
 	words[hit->kind](text, hit);
-	text__wrapf(text, HANG, " at %s, sp %s", units__address(hit->address).s,
-		    units__address(hit->sp).s);
+	if (!hit->no_frame)
+		text__wrapf(text, HANG, " at %s,", units__address(hit->address).s);
+	text__wrapf(text, HANG, " sp %s", units__address(hit->sp).s);
 	if (hit->growth_ns)
 		text__wrapf(text, HANG, "; grew %s in %s before", units__bytes(hit->growth_bytes).s,
 			    units__latency(hit->growth_ns, text->opt->utf8).s);
@@ -155,6 +164,10 @@ static void crash_row(struct text *text, const struct report_crash *crash)
 		text__wrapf(text, HANG, "; handled; the process ended by %s %s later",
 			    signal__name(crash->ended_by).s,
 			    units__latency(crash->ended_after_ns, text->opt->utf8).s);
+	else if (crash->exit_code)
+		text__wrapf(text, HANG, "; handled; the process exited with %d, %s later",
+			    crash->exit_code,
+			    units__latency(crash->ended_after_ns, text->opt->utf8).s);
 	else if (!crash->fatal)
 		text__wrap(text, HANG, "; handled");
 	text__style(text, STYLE_NONE);
@@ -163,45 +176,64 @@ static void crash_row(struct text *text, const struct report_crash *crash)
 		text__backtrace(text, HANG - 2, crash->stack);
 }
 
-/* Handled ones are a runtime's own use, but for one that the process has ended after. */
-static bool is_shown(const struct text *text, const struct report_crash *crash)
+/* The process has died of it, or may well have. */
+static bool is_grave(const struct report_crash *crash)
 {
-	return crash->fatal || crash->ended_by || text->opt->verbose;
+	return crash->fatal || crash->ended_by || crash->exit_code;
 }
 
-static void crash_rows(struct text *text, const struct report_process *process)
+/* Those that are grave, or the others; so many at most. How many there were. */
+static size_t crash_rows(struct text *text, const struct report_process *process, bool grave,
+			 size_t max)
 {
-	size_t rows = 0, max = text__rows(text, process->crashes.nr);
-	uint64_t left = process->crashes.fatal;
+	size_t rows = 0;
 
 	for (size_t i = 0; i < process->crashes.nr && rows < max; i++) {
-		if (!is_shown(text, &process->crashes.list[i]))
+		if (is_grave(&process->crashes.list[i]) != grave)
 			continue;
 		crash_row(text, &process->crashes.list[i]);
-		left -= process->crashes.list[i].fatal;
 		rows++;
 	}
-	if (left)
-		text__linef(text, "  and %s more that were fatal", units__count(left).s);
+	return rows;
 }
 
-static void handled(struct text *text, const struct report_process *process)
+static size_t grave_rows(struct text *text, const struct report_process *process)
 {
-	uint64_t nr = process->crashes.handled - process->crashes.ended_soon;
-	bool others = process->crashes.fatal || process->crashes.ended_soon;
+	size_t max = text__rows(text, process->crashes.nr);
+	uint64_t told = process->crashes.ended_soon + process->crashes.exited_soon;
+	size_t rows = crash_rows(text, process, true, max);
+
+	if (process->crashes.fatal + told > rows)
+		text__linef(text, "  and %s more that were fatal",
+			    units__count(process->crashes.fatal + told - rows).s);
+	return max - rows;
+}
+
+/* Many runtimes make them on purpose: each of them only where all is asked for. */
+static void handled(struct text *text, const struct report_process *process, size_t max)
+{
+	uint64_t told = process->crashes.ended_soon + process->crashes.exited_soon;
+	uint64_t nr = process->crashes.handled - told;
+	bool others = process->crashes.fatal || told;
 
 	if (!nr)
 		return;
 	text__pad(text, 2);
-	text__wrapf(text, 2, "%s%s bad access%s%s handled by the program (a runtime's own use)",
-		    others ? "and " : "", units__count(nr).s, nr == 1 ? "" : "es",
-		    others || nr == 1 ? "" : ", all");
+	text__wrapf(text, 2, "%s%s bad access%s%s handled by the program%s", others ? "and " : "",
+		    units__count(nr).s, nr == 1 ? "" : "es",
+		    others    ? ""
+		    : nr == 1 ? ","
+			      : ", all",
+		    text->opt->verbose && max ? ":" : "");
 	text__end(text);
+	if (text->opt->verbose)
+		crash_rows(text, process, false, max);
 }
 
 void section__crashes(struct text *text, const struct report_process *process)
 {
 	uint64_t fatal = process->crashes.fatal;
+	size_t left;
 
 	if (!fatal && !process->crashes.handled)
 		return;
@@ -210,6 +242,6 @@ void section__crashes(struct text *text, const struct report_process *process)
 	if (fatal)
 		text__linef(text, "  %s bad access%s that %s fatal:", units__count(fatal).s,
 			    fatal == 1 ? "" : "es", fatal == 1 ? "was" : "were");
-	crash_rows(text, process);
-	handled(text, process);
+	left = grave_rows(text, process);
+	handled(text, process, left);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/signal_name.h"
 #include "base/units.h"
 #include "render/chart.h"
 #include "render/sections.h"
@@ -26,9 +27,9 @@ static void life(struct text *text, const struct report_process *process)
 	else if (process->end_lost)
 		text__wrapf(text, 2, ", gone by %.3f s: how it ended was lost", process->end_s);
 	else if (process->exit_signal)
-		text__wrapf(text, 2, ", killed by %s%d at %.3f s",
-			    process->oom.killed ? "the out-of-memory killer, signal " : "signal ",
-			    process->exit_signal, process->end_s);
+		text__wrapf(text, 2, ", killed by %s%s at %.3f s",
+			    process->oom.killed ? "the out-of-memory killer, " : "",
+			    signal__name(process->exit_signal).s, process->end_s);
 	else
 		text__wrapf(text, 2, ", exited with %d at %.3f s", process->exit_code,
 			    process->end_s);

@@ -15,8 +15,6 @@
 #include "report/process.h"
 #include "report/report.h"
 
-/* A handler that reports a crash may take its time before it ends the process. */
-
 static int hit__set_in_the_way(const struct process *proc, const struct stack_hit *hit,
 			       struct report_hit *row)
 {
@@ -48,6 +46,8 @@ static int build_hit(const struct model *model, const struct process *proc,
 		.size_bytes = hit->size_bytes,
 		.limit_bytes = hit->limit_bytes,
 		.as_limit_bytes = hit->as_limit_bytes,
+		.asked_bytes = hit->asked_bytes,
+		.no_frame = hit->no_frame,
 		.growth_bytes = hit->growth_bytes,
 		.growth_ns = hit->growth_ns,
 		.handled_known = hit->handled_known,
@@ -160,13 +160,18 @@ static int build_crash(const struct model *model, const struct process *proc,
 						  &row->stack);
 }
 
-/* The process has ended by a signal soon after the last one, which was handled. */
+/* By a signal, or with a code that says that something went wrong. */
+static bool ended_badly(const struct process *proc)
+{
+	return proc->ended && !proc->end_lost && proc->exit_code;
+}
+
+/* The process has ended so soon after the last one, which was handled. */
 static bool ended_soon(const struct process *proc)
 {
 	const struct crash *last = crashes__last(proc);
 
-	if (!last || !proc->ended || proc->end_lost || !WIFSIGNALED((int)proc->exit_code) ||
-	    proc->end_ns - last->time_ns > CRASH_ENDED_SOON_NS)
+	if (!last || !ended_badly(proc) || proc->end_ns - last->time_ns > CRASH_ENDED_SOON_NS)
 		return false;
 	return last->passed_on || (!last->fatal && !proc->crashes.fatal);
 }
@@ -177,15 +182,22 @@ static int note_end(const struct model *model, const struct process *proc,
 {
 	const struct crash *last = crashes__last(proc);
 	size_t nr = proc->crashes.list.nr;
+	struct report_crash *item;
 	int err = 0;
 
 	if (!ended_soon(proc))
 		return 0;
 	if (!nr || proc->crashes.list.items[nr - 1].time_ns != last->time_ns)
 		err = build_crash(model, proc, last, &row->crashes.list[row->crashes.nr++]);
-	row->crashes.list[row->crashes.nr - 1].ended_by = WTERMSIG((int)proc->exit_code);
-	row->crashes.list[row->crashes.nr - 1].ended_after_ns = proc->end_ns - last->time_ns;
-	row->crashes.ended_soon = !last->fatal;
+	item = &row->crashes.list[row->crashes.nr - 1];
+	item->ended_after_ns = proc->end_ns - last->time_ns;
+	if (WIFSIGNALED((int)proc->exit_code)) {
+		item->ended_by = WTERMSIG((int)proc->exit_code);
+		row->crashes.ended_soon = !last->fatal;
+	} else {
+		item->exit_code = WEXITSTATUS((int)proc->exit_code);
+		row->crashes.exited_soon = 1;
+	}
 	return err;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/clock.h"
 #include "base/page.h"
 #include "base/signal_name.h"
 #include "base/units.h"
@@ -13,6 +14,10 @@
 #include "model/name.h"
 #include "report/crash.h"
 #include "report/process.h"
+
+/* Farther away, a mapping has nothing to do with it. */
+#define NEIGHBOUR_BYTES (1ULL << 30)
+#define FAR_BEYOND_BYTES (64ULL << 10)
 
 /* Two paths and what is said of them; what does not fit is cut off. */
 struct words {
@@ -97,6 +102,9 @@ static void add_wall(struct words *words, const struct crash *crash)
 	switch (hit->kind) {
 	case HIT_MAIN_LIMIT:
 		words__add(words, "RLIMIT_STACK");
+		/* By one large frame. */
+		if (hit->asked_bytes > hit->limit_bytes + FAR_BEYOND_BYTES)
+			words__add(words, " (%s asked for)", units__count(hit->asked_bytes).s);
 		break;
 	case HIT_THREAD_GUARD:
 		words__add(words, "guard page");
@@ -148,10 +156,20 @@ static void not_executable(struct words *words, const struct crash *crash)
 	add_mapping(words, &crash->at);
 }
 
+/* Where the words go, µs may be none. */
+static void add_age(struct words *words, uint64_t ns)
+{
+	if (ns >= NSEC_PER_MSEC)
+		words__add(words, "%s", units__latency(ns, false).s);
+	else
+		words__add(words, "%.3f ms", ns > 1000 ? (double)ns / 1e6 : 0.001);
+}
+
 static void freed(struct words *words, const struct crash *crash)
 {
-	words__add(words, "freed %s ago: %s", units__latency(crash->freed_ns, false).s,
-		   units__bytes(crash->freed_bytes).s);
+	words__add(words, "freed ");
+	add_age(words, crash->freed_ns);
+	words__add(words, " ago: %s", units__bytes(crash->freed_bytes).s);
 	if (crash->freed_name)
 		words__add(words, " of %s", name__text(crash->freed_name));
 	words__add(words, " unmapped by tid %u", crash->freed_tid);
@@ -161,6 +179,8 @@ static void freed(struct words *words, const struct crash *crash)
 static void hole(struct words *words, const struct crash *crash)
 {
 	const struct crash_mapping *below = &crash->below, *above = &crash->above;
+	bool near_below = below->end && crash->addr - below->end <= NEIGHBOUR_BYTES;
+	bool near_above = above->end && above->start - crash->addr <= NEIGHBOUR_BYTES;
 
 	words__add(words, "in no mapping");
 	if (crash->addr >> 63) {
@@ -168,11 +188,11 @@ static void hole(struct words *words, const struct crash *crash)
 		add_access(words, crash);
 		return;
 	}
-	if (below->end)
+	if (near_below)
 		words__add(words, ": %s above %s", units__bytes(crash->addr - below->end).s,
 			   mapping__short_name(below));
-	if (above->end)
-		words__add(words, "%s %s below %s", below->end ? "," : ":",
+	if (near_above)
+		words__add(words, "%s %s below %s", near_below ? "," : ":",
 			   units__bytes(above->start - crash->addr).s, mapping__short_name(above));
 	add_access(words, crash);
 }

@@ -135,6 +135,8 @@ struct report_hit {
 	uint64_t limit_bytes;	 /* BYTES_UNKNOWN: unlimited */
 	uint64_t as_limit_bytes; /* HIT_NO_MEMORY: RLIMIT_AS that refused; BYTES_UNKNOWN: another
 				    limit */
+	uint64_t asked_bytes;	 /* HIT_MAIN_LIMIT: so large it would have been; 0: not known */
+	bool no_frame;		 /* HIT_ALTSTACK: no room for one more handler; address is sp */
 	char *in_the_way;	 /* HIT_GUARD_GAP: the mapping; NULL: not known */
 	/* What it had grown by without a pause, and in how long; growth_ns 0: not known. */
 	uint64_t growth_bytes;
@@ -173,8 +175,9 @@ struct report_crash {
 	bool handled_known;
 	bool handled; /* the process had a handler for the signal */
 	bool fatal;   /* the process died of it */
-	/* It was handled, and the process ended by this signal soon after; 0: it did not. */
-	int ended_by;
+	/* It was handled, and the process ended so soon after; 0: it did not. */
+	int ended_by;  /* signal */
+	int exit_code; /* other than 0 */
 	uint64_t ended_after_ns;
 	struct report_crash_mapping mapping, below, above;
 	/* VERDICT_FREED: what the address was in was unmapped. */
@@ -393,8 +396,9 @@ struct report_process {
 	struct {
 		uint64_t fatal;
 		uint64_t handled;
-		uint64_t ended_soon; /* of those the last one, if the process ended by a signal
-					soon after; 0 or 1 */
+		uint64_t ended_soon;  /* of those the last one, if the process ended by a signal
+					 soon after; 0 or 1 */
+		uint64_t exited_soon; /* likewise, with an exit code other than 0 */
 		struct report_crash *list; /* in time order; of the handled ones the first 100 */
 		size_t nr;
 	} crashes;

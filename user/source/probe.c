@@ -210,7 +210,7 @@ static const struct probe probes[] = {
 	{
 		.fact = "stack-limit hits",
 		.via = "tp_btf signal_generate, with bpf_find_vma",
-		.misses = "stacks that overflow beyond their guard page",
+		.misses = "stacks that jump over their guard page into other memory",
 		.how = PROBE_TP_BTF,
 		.kernel_func = "bpf_find_vma",
 		.programs = {{"bad_access_vma", "signal_generate"}},
@@ -218,7 +218,7 @@ static const struct probe probes[] = {
 	{
 		.fact = "stack-limit hits",
 		.via = "tp_btf signal_generate",
-		.misses = "stacks that overflow beyond their guard page",
+		.misses = "stacks that jump over their guard page into other memory",
 		.how = PROBE_TP_BTF,
 		.since = "tracepoint signal_generate",
 		.programs = {{"bad_access", "signal_generate"}},
