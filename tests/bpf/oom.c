@@ -148,13 +148,21 @@ static void check_cgroup(const json_t *kill, const struct cgroup *cgroup)
 	assert_true(live__number(kill, "cgroup.usage_bytes") > LIMIT_BYTES - (1 << 20));
 }
 
+/* Where pages cannot go to swap instead. */
+static void make_cgroup_without_swap(struct cgroup *cgroup)
+{
+	cgroup__make(cgroup, LIMIT_BYTES);
+	if (!cgroup->v1)
+		cgroup__set(cgroup, "memory.swap.max", 0);
+}
+
 void oom__check_cgroup_kill(struct live *live)
 {
 	struct cgroup cgroup = {};
 	const json_t *process, *kill;
 	json_t *report;
 
-	cgroup__make(&cgroup, LIMIT_BYTES);
+	make_cgroup_without_swap(&cgroup);
 	report = oom__trace_in(live, &cgroup, "build/workloads/fault --pages 12000", 128 + SIGKILL);
 	cgroup__remove(&cgroup);
 	live__assert_sound(report, 0);
@@ -196,7 +204,7 @@ void oom__check_other_is_killed(struct live *live)
 	json_t *report;
 	pid_t victim_pid, trigger_pid;
 
-	cgroup__make(&cgroup, LIMIT_BYTES);
+	make_cgroup_without_swap(&cgroup);
 	victim = start_in(live, &cgroup, 4000, 0);
 	/*
 	 * The kernel passes over who has been killed and has let go of its mappings, though their

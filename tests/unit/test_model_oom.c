@@ -300,7 +300,7 @@ static void test_text(void **state)
 		"                1,239 pages\n"
 		"  cgroup at its limit: its threads had to free memory themselves 1 time, in\n"
 		"    2.0 ms (at most 2.0 ms): 1.0 MiB\n");
-	assert_non_null(strstr(text, "out-of-memory killer, signal 9 at"));
+	assert_non_null(strstr(text, "out-of-memory killer, SIGKILL at"));
 	free(text);
 }
 
