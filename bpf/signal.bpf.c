@@ -96,7 +96,8 @@ static __always_inline void signal__send(struct mt_signal_more *rec)
 	if (bpf_ringbuf_output(&ring, rec, sizeof(*rec), ring__wakeup_flag()))
 		loss__count(MT_LOSS_RING_RECORDS, 1);
 	if (slot != STACK_NO_SLOT)
-		stack__send(&rec->signal, slot);
+		stack__send(rec->signal.hdr.time_ns, rec->signal.sp, slot,
+			    rec->signal.hdr.flags & MT_SIGNAL_HANDLED);
 }
 
 /* First choice: with the mapping at the address. bpf_find_vma: 5.17. */

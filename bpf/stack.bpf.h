@@ -92,19 +92,23 @@ static __always_inline void stack__copy(struct mt_stack_copy *rec, __u32 max_chu
 	}
 }
 
-static __always_inline void stack__send(const struct mt_signal *signal, __u32 slot)
+/*
+ * Verified by itself: inlined, the loop is looked at anew for each slot that may be claimed
+ * (154,000 instructions on 6.1).
+ */
+__attribute__((noinline)) int stack__send(__u64 signal_time_ns, __u64 sp, __u32 slot, __u32 handled)
 {
 	struct mt_stack_copy *rec = record__reserve(MT_KIND_STACK_COPY, sizeof(*rec));
 	struct mt_batch *batch;
 
 	if (!rec) {
 		bpf_map_delete_elem(&stack_claims, &slot);
-		return;
+		return 0;
 	}
-	if (signal->hdr.flags & MT_SIGNAL_HANDLED)
+	if (handled)
 		rec->hdr.flags = MT_STACK_COPY_HANDLED;
-	rec->signal_time_ns = signal->hdr.time_ns;
-	rec->start = (signal->sp - RED_ZONE_BYTES) & ~(MT_STACK_PAGE_BYTES - 1ULL);
+	rec->signal_time_ns = signal_time_ns;
+	rec->start = (sp - RED_ZONE_BYTES) & ~(MT_STACK_PAGE_BYTES - 1ULL);
 	rec->slot = slot;
 	rec->nr_chunks = 0;
 	__builtin_memset(rec->regs, 0, sizeof(rec->regs));
@@ -118,6 +122,7 @@ static __always_inline void stack__send(const struct mt_signal *signal, __u32 sl
 	if (batch)
 		WRITE_ONCE(batch->copying, 0);
 	record__submit(rec);
+	return 0;
 }
 
 #endif
