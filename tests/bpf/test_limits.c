@@ -203,7 +203,7 @@ static json_t *check_peak(struct live *live, const char *words)
 	process = live__process(report, live__number(result, "pid"));
 	assert_number(live__limit(process, "RLIMIT_AS"), "worst",
 		      live__number(result, "peak_bytes"));
-	json_object_set_new(process, "said", result);
+	json_object_set(process, "said", result);
 	return process;
 }
 
