@@ -169,8 +169,10 @@ static void act_memlock_zero(void)
 
 static void act_capable(void)
 {
-	set_limit(RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK", MIB / 4);
-	if (mlock(area, MIB))
+	uint64_t bytes = memlock_bytes();
+
+	set_limit(RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK", bytes / 4);
+	if (mlock(area, bytes))
 		die("mlock");
 }
 
