@@ -185,8 +185,7 @@ static uint64_t range__mapped_pages(const struct failing *f, bool data_only)
 		usage__step(f->proc->usage, 1);
 		if (data_only && (vma->shared || !(vma->prot & PROT_WRITE)))
 			continue;
-		bytes += (vma->end < end ? vma->end : end) -
-			 (vma->start > start ? vma->start : start);
+		bytes += vma__part_bytes(vma, start, end);
 	}
 	return bytes >> PAGE_SHIFT;
 }
@@ -328,9 +327,7 @@ static enum failure_cause mprotect__cause(const struct failing *f)
 		usage__step(f->proc->usage, 1);
 		if (vma->shared || vma->prot & PROT_WRITE)
 			continue;
-		want.pages = ((vma->end < end ? vma->end : end) -
-			      (vma->start > start ? vma->start : start)) >>
-			     PAGE_SHIFT;
+		want.pages = vma__part_bytes(vma, start, end) >> PAGE_SHIFT;
 		cause = against_rlimit(f, MT_LIMIT_DATA,
 				       f->call->use ? f->call->use->data_pages : 0, want.pages,
 				       FAILURE_RLIMIT_DATA);

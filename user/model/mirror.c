@@ -369,15 +369,13 @@ static int mirror__move(struct mirror *mirror, uint64_t start, uint64_t end, uin
 	int err = 0;
 
 	while (!err && start < end && vma && vma->start < end) {
+		struct vma_part part = vma__part(vma, start, end);
 		struct vma moved = *vma;
 
 		usage__step(mirror->usage, 4);
-		if (moved.start < start) {
-			moved.offset += start - moved.start;
-			moved.start = start;
-		}
-		moved.end = moved.end < end ? moved.end : end;
-		start = moved.end;
+		moved.offset += part.start - vma->start;
+		moved.start = part.start;
+		moved.end = start = part.end;
 		name__hold(moved.name);
 		if (!keep_old)
 			err = mirror__unmap(mirror, moved.start, moved.end);

@@ -40,6 +40,27 @@ struct vma {
 
 RB_HEAD(vma_tree, vma);
 
+struct vma_part {
+	uint64_t start;
+	uint64_t end;
+};
+
+/* What of the mapping lies in a range that it overlaps. */
+static inline struct vma_part vma__part(const struct vma *vma, uint64_t start, uint64_t end)
+{
+	return (struct vma_part){
+		.start = vma->start > start ? vma->start : start,
+		.end = vma->end < end ? vma->end : end,
+	};
+}
+
+static inline uint64_t vma__part_bytes(const struct vma *vma, uint64_t start, uint64_t end)
+{
+	struct vma_part part = vma__part(vma, start, end);
+
+	return part.end - part.start;
+}
+
 enum {
 	STACK_TID_NONE,			/* nobody since it was mapped */
 	STACK_TID_UNKNOWN = UINT32_MAX, /* it was there before tracing began */

@@ -31,14 +31,15 @@ int unmapped__note(struct process *proc, const struct event *ev, uint64_t start,
 	start &= ~PAGE_MASK;
 	end = page__up(end);
 	for (unsigned int i = 1; vma && vma->start < end && start < end; i++) {
+		struct vma_part part = vma__part(vma, start, end);
 		struct unmapped_range *slot = unmapped__slot(proc);
 
 		if (!slot)
 			return -ENOMEM;
 		*slot = (struct unmapped_range){
 			.time_ns = ev->time_ns,
-			.start = vma->start > start ? vma->start : start,
-			.end = vma->end < end && i < MAX_PIECES ? vma->end : end,
+			.start = part.start,
+			.end = i < MAX_PIECES ? part.end : end,
 			.name = name__hold(vma->name),
 			.tid = ev->tid,
 			.region = vma->region,

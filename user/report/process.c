@@ -143,11 +143,8 @@ static int slice__describe(struct process *proc, const struct slice *slice,
 	struct vma *vma = mirror__find_above(&proc->mirror, out->start);
 	const struct share *most = slice__most(slice);
 
-	for (; vma && vma->start < end; vma = mirror__next(vma)) {
-		uint64_t from = vma->start > out->start ? vma->start : out->start;
-
-		out->mapped_pages += ((vma->end < end ? vma->end : end) - from) >> PAGE_SHIFT;
-	}
+	for (; vma && vma->start < end; vma = mirror__next(vma))
+		out->mapped_pages += vma__part_bytes(vma, out->start, end) >> PAGE_SHIFT;
 	out->name = strdup(most ? report__mapping_name(most->name, (enum region)most->region)
 				: "[several]");
 	return out->name ? 0 : -ENOMEM;
