@@ -34,6 +34,12 @@ static uint64_t pages_of(uint64_t bytes)
 	return page__up(bytes) >> PAGE_SHIFT;
 }
 
+/* 0: not known. */
+static uint64_t call__total_bytes(const struct event_call *call)
+{
+	return call->use ? call->use->total_pages << PAGE_SHIFT : 0;
+}
+
 static enum failure_cause failing__is(const struct failing *f, enum failure_cause cause,
 				      uint64_t used, uint64_t limit)
 {
@@ -66,6 +72,12 @@ static enum failure_cause against_memlock(const struct failing *f, uint64_t page
 			      pages, FAILURE_RLIMIT_MEMLOCK);
 }
 
+static enum failure_cause against_data(const struct failing *f, uint64_t pages)
+{
+	return against_rlimit(f, MT_LIMIT_DATA, f->call->use ? f->call->use->data_pages : 0, pages,
+			      FAILURE_RLIMIT_DATA);
+}
+
 /* may_expand_vm(): address space first, then data. */
 static enum failure_cause against_size(const struct failing *f, const struct want *want)
 {
@@ -76,8 +88,7 @@ static enum failure_cause against_size(const struct failing *f, const struct wan
 		return FAILURE_UNKNOWN;
 	cause = against_rlimit(f, MT_LIMIT_AS, use->total_pages, want->pages, FAILURE_RLIMIT_AS);
 	if (cause == FAILURE_UNKNOWN && want->data)
-		cause = against_rlimit(f, MT_LIMIT_DATA, use->data_pages, want->pages,
-				       FAILURE_RLIMIT_DATA);
+		cause = against_data(f, want->pages);
 	return cause;
 }
 
@@ -112,15 +123,19 @@ static enum failure_cause against_commit(const struct failing *f, const struct w
 	if (memory->overcommit != OVERCOMMITS_NEVER)
 		return FAILURE_UNKNOWN;
 	slack = ADMIN_RESERVE_BYTES + memory->commit_limit_bytes / 64;
-	if (f->call->use) {
-		total = f->call->use->total_pages << PAGE_SHIFT;
-		slack += total / 32 < USER_RESERVE_BYTES ? total / 32 : USER_RESERVE_BYTES;
-	}
+	total = call__total_bytes(f->call);
+	slack += total / 32 < USER_RESERVE_BYTES ? total / 32 : USER_RESERVE_BYTES;
 	if (memory->committed_bytes + (want->pages << PAGE_SHIFT) + slack <=
 	    memory->commit_limit_bytes)
 		return FAILURE_UNKNOWN;
 	return failing__is(f, FAILURE_OVERCOMMIT, memory->committed_bytes,
 			   memory->commit_limit_bytes);
+}
+
+static enum failure_cause space_is_full(const struct failing *f)
+{
+	return failing__is(f, FAILURE_ADDRESS_SPACE, call__total_bytes(f->call) ?: BYTES_UNKNOWN,
+			   ADDRESS_SPACE_BYTES);
 }
 
 /* No range of that size is free: get_unmapped_area(). */
@@ -131,7 +146,7 @@ static enum failure_cause against_space(const struct failing *f, uint64_t bytes)
 
 	if (!mirror->known)
 		return FAILURE_UNKNOWN;
-	total = f->call->use ? f->call->use->total_pages << PAGE_SHIFT : 0;
+	total = call__total_bytes(f->call);
 	/* Even the mean of the gaps would do: for usual sizes there is nothing to look through. */
 	left = total < ADDRESS_SPACE_BYTES ? ADDRESS_SPACE_BYTES - total : 0;
 	if (left / (mirror->nr + 1) >= bytes)
@@ -145,13 +160,13 @@ static enum failure_cause against_space(const struct failing *f, uint64_t bytes)
 	}
 	if (end < ADDRESS_SPACE_BYTES && ADDRESS_SPACE_BYTES - end >= bytes)
 		return FAILURE_UNKNOWN;
-	return failing__is(f, FAILURE_ADDRESS_SPACE, total ?: BYTES_UNKNOWN, ADDRESS_SPACE_BYTES);
+	return space_is_full(f);
 }
 
 /* More than all addresses, whatever is mapped. */
 static bool is_beyond_space(const struct failing *f, uint64_t bytes)
 {
-	uint64_t total = f->call->use ? f->call->use->total_pages << PAGE_SHIFT : 0;
+	uint64_t total = call__total_bytes(f->call);
 
 	return bytes > ADDRESS_SPACE_BYTES || total > ADDRESS_SPACE_BYTES - bytes;
 }
@@ -219,9 +234,7 @@ static enum failure_cause mmap__cause(const struct failing *f)
 	if (fixed && (bytes > ADDRESS_SPACE_BYTES || call->addr > ADDRESS_SPACE_BYTES - bytes))
 		return FAILURE_BAD_ARGUMENT;
 	if (!fixed && is_beyond_space(f, bytes))
-		return failing__is(f, FAILURE_ADDRESS_SPACE,
-				   call->use ? call->use->total_pages << PAGE_SHIFT : BYTES_UNKNOWN,
-				   ADDRESS_SPACE_BYTES);
+		return space_is_full(f);
 	cause = against_size(f, &want);
 	if (cause != FAILURE_UNKNOWN && call->flags & MAP_FIXED) {
 		replaced = range__mapped_pages(f, cause == FAILURE_RLIMIT_DATA);
@@ -328,9 +341,7 @@ static enum failure_cause mprotect__cause(const struct failing *f)
 		if (vma->shared || vma->prot & PROT_WRITE)
 			continue;
 		want.pages = vma__part_bytes(vma, start, end) >> PAGE_SHIFT;
-		cause = against_rlimit(f, MT_LIMIT_DATA,
-				       f->call->use ? f->call->use->data_pages : 0, want.pages,
-				       FAILURE_RLIMIT_DATA);
+		cause = against_data(f, want.pages);
 		if (cause == FAILURE_UNKNOWN)
 			cause = against_commit(f, &want);
 	}
@@ -441,9 +452,7 @@ static uint64_t call__asked_bytes(const struct event_call *call)
 	case CALL_MREMAP:
 		return call->new_size_bytes;
 	case CALL_MLOCK:
-		return !call->all  ? call->size_bytes
-		       : call->use ? call->use->total_pages << PAGE_SHIFT
-				   : 0;
+		return call->all ? call__total_bytes(call) : call->size_bytes;
 	default:
 		return call->size_bytes;
 	}
