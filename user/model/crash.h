@@ -100,7 +100,6 @@ struct crash {
 struct crashes {
 	uint64_t fatal;
 	uint64_t handled;
-	uint64_t listed_handled;
 	/* For the report, in time order. */
 	struct {
 		struct crash *items;
