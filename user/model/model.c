@@ -328,9 +328,8 @@ static int take_fork(struct model *model, const struct event *ev)
 		return err;
 	faults__settle(subject.proc, subject.thread, flt__of(&fork->flt), FLT_UNCAUSED,
 		       &model->lost_unexplained);
-	if (ev->flags & MT_FORK_THREAD) {
+	if (ev->flags & MT_FORK_THREAD)
 		return model__begin_thread(subject.proc, fork);
-	}
 	if (ev->flags & MT_FORK_NOT_FOLLOWED) {
 		subject.proc->nr_not_followed++;
 		return 0;
