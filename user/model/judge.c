@@ -23,26 +23,26 @@
 #endif
 
 /* What is judged: the record, and what is mapped. */
-struct subject {
+struct judged {
 	const struct mt_signal *sig;
 	const struct mt_signal_more *more; /* NULL: not known */
 	bool vma_known;			   /* by the kernel */
 	struct crash *crash;
 };
 
-static enum fault_access signal__access(const struct thread *thread, const struct subject *s)
+static enum fault_access signal__access(const struct thread *thread, const struct judged *judged)
 {
 	const struct pending *last = &thread->pending;
 
-	if (s->more && s->more->trap == MT_TRAP_PAGE_FAULT && s->crash->addr_known)
-		return s->more->error_code & ERROR_EXEC	   ? ACCESS_EXEC
-		       : s->more->error_code & ERROR_WRITE ? ACCESS_WRITE
-							   : ACCESS_READ;
+	if (judged->more && judged->more->trap == MT_TRAP_PAGE_FAULT && judged->crash->addr_known)
+		return judged->more->error_code & ERROR_EXEC	? ACCESS_EXEC
+		       : judged->more->error_code & ERROR_WRITE ? ACCESS_WRITE
+								: ACCESS_READ;
 	/* Else its exception may have said it. */
-	if (s->crash->addr_known && last->begin_ns &&
-	    (last->addr ^ s->crash->addr) < 1ULL << PAGE_SHIFT)
+	if (judged->crash->addr_known && last->begin_ns &&
+	    (last->addr ^ judged->crash->addr) < 1ULL << PAGE_SHIFT)
 		return last->access;
-	if (s->crash->addr_known && s->crash->ip == s->crash->addr)
+	if (judged->crash->addr_known && judged->crash->ip == judged->crash->addr)
 		return ACCESS_EXEC;
 	return ACCESS_UNKNOWN;
 }
@@ -62,47 +62,47 @@ static struct crash_mapping mapping__of(const struct vma *vma)
 }
 
 /* The kernel looked when it raised the signal; the mirror knows names. */
-static void find_at(struct process *proc, const struct subject *s)
+static void find_at(struct process *proc, const struct judged *judged)
 {
-	const struct vma *vma = mirror__find(&proc->mirror, s->sig->addr);
-	struct crash_mapping *at = &s->crash->at;
+	const struct vma *vma = mirror__find(&proc->mirror, judged->sig->addr);
+	struct crash_mapping *at = &judged->crash->at;
 
-	if (!s->vma_known) {
+	if (!judged->vma_known) {
 		*at = mapping__of(vma);
 		return;
 	}
-	if (s->sig->vma_end <= s->sig->vma_start)
+	if (judged->sig->vma_end <= judged->sig->vma_start)
 		return;
 	*at = mapping__of(vma);
 	if (!vma)
 		at->region = REGION_OTHER;
-	at->start = s->sig->vma_start;
-	at->end = s->sig->vma_end;
-	at->prot = s->sig->vma_flags & VM_ACCESS;
-	s->crash->hugetlb = s->sig->vma_flags & VM_HUGETLB;
+	at->start = judged->sig->vma_start;
+	at->end = judged->sig->vma_end;
+	at->prot = judged->sig->vma_flags & VM_ACCESS;
+	judged->crash->hugetlb = judged->sig->vma_flags & VM_HUGETLB;
 }
 
-static void find_neighbours(struct process *proc, const struct subject *s)
+static void find_neighbours(struct process *proc, const struct judged *judged)
 {
 	struct mirror *mirror = &proc->mirror;
-	struct vma *above = mirror__find_above(mirror, s->sig->addr);
+	struct vma *above = mirror__find_above(mirror, judged->sig->addr);
 	struct vma *below = above ? mirror__before(above) : mirror__last(mirror);
 
-	if (above && above->start <= s->sig->addr)
+	if (above && above->start <= judged->sig->addr)
 		above = mirror__next(above);
-	s->crash->below = mapping__of(below);
-	s->crash->above = mapping__of(above);
+	judged->crash->below = mapping__of(below);
+	judged->crash->above = mapping__of(above);
 }
 
 /* Where in its file, if the mapping at the address has one. */
-static void find_in_file(struct process *proc, const struct subject *s)
+static void find_in_file(struct process *proc, const struct judged *judged)
 {
-	const struct vma *vma = mirror__find(&proc->mirror, s->sig->addr);
-	struct crash *crash = s->crash;
+	const struct vma *vma = mirror__find(&proc->mirror, judged->sig->addr);
+	struct crash *crash = judged->crash;
 
-	if (s->more && s->vma_known && s->more->file_bytes != ~0ULL) {
-		crash->file_bytes = s->more->file_bytes;
-		crash->file_offset = s->more->file_offset + (crash->addr - crash->at.start);
+	if (judged->more && judged->vma_known && judged->more->file_bytes != ~0ULL) {
+		crash->file_bytes = judged->more->file_bytes;
+		crash->file_offset = judged->more->file_offset + (crash->addr - crash->at.start);
 	} else if (vma && vma->name) {
 		crash->file_offset = vma->offset + (crash->addr - vma->start);
 	}
@@ -115,14 +115,14 @@ static bool is_null(uint64_t addr)
 
 /* Nothing is mapped there. */
 static enum crash_verdict judge_unmapped(struct process *proc, const struct event *ev,
-					 const struct subject *s)
+					 const struct judged *judged)
 {
 	const struct unmapped_range *freed;
-	struct crash *crash = s->crash;
+	struct crash *crash = judged->crash;
 
 	if (is_null(crash->addr))
 		return VERDICT_NULL_POINTER;
-	find_neighbours(proc, s);
+	find_neighbours(proc, judged);
 	freed = unmapped__find(proc, crash->addr);
 	if (!freed)
 		return VERDICT_HOLE;
@@ -158,14 +158,14 @@ static enum crash_verdict judge_forbidden(const struct crash *crash)
 }
 
 static enum crash_verdict judge_segv(struct process *proc, const struct event *ev,
-				     const struct subject *s)
+				     const struct judged *judged)
 {
-	struct crash *crash = s->crash;
+	struct crash *crash = judged->crash;
 	bool mapped;
 
 	if (crash->code == SEGV_PKUERR) {
-		crash->pkey_known = s->more;
-		crash->pkey = s->more ? s->more->pkey : 0;
+		crash->pkey_known = judged->more;
+		crash->pkey = judged->more ? judged->more->pkey : 0;
 		return VERDICT_PROTECTION_KEY;
 	}
 	if (crash->code != SEGV_MAPERR && crash->code != SEGV_ACCERR)
@@ -173,24 +173,25 @@ static enum crash_verdict judge_segv(struct process *proc, const struct event *e
 	/* A mirror without a snapshot knows nothing of what it does not have. */
 	mapped = crash->at.end;
 	if (!mapped)
-		return crash->code == SEGV_MAPERR || s->vma_known ? judge_unmapped(proc, ev, s)
-								  : VERDICT_OTHER;
+		return crash->code == SEGV_MAPERR || judged->vma_known
+			       ? judge_unmapped(proc, ev, judged)
+			       : VERDICT_OTHER;
 	if (crash->code == SEGV_ACCERR || crash->at.guard)
 		return judge_forbidden(crash);
-	if (s->vma_known)
+	if (judged->vma_known)
 		return VERDICT_OTHER;
 	/* The mirror is behind: the kernel has found nothing there. */
 	crash->at = (struct crash_mapping){};
-	return judge_unmapped(proc, ev, s);
+	return judge_unmapped(proc, ev, judged);
 }
 
-static enum crash_verdict judge_bus(struct process *proc, const struct subject *s)
+static enum crash_verdict judge_bus(struct process *proc, const struct judged *judged)
 {
-	struct crash *crash = s->crash;
+	struct crash *crash = judged->crash;
 
 	if (crash->code != BUS_ADRERR || !crash->at.end)
 		return VERDICT_OTHER;
-	find_in_file(proc, s);
+	find_in_file(proc, judged);
 	if (crash->file_offset == BYTES_UNKNOWN)
 		return VERDICT_OTHER;
 	if (crash->file_bytes == BYTES_UNKNOWN)
@@ -200,23 +201,25 @@ static enum crash_verdict judge_bus(struct process *proc, const struct subject *
 }
 
 static enum crash_verdict judge(struct process *proc, const struct event *ev,
-				const struct subject *s)
+				const struct judged *judged)
 {
-	uint32_t trap = s->crash->trap;
+	uint32_t trap = judged->crash->trap;
 
-	if (!s->crash->addr_known)
-		return trap == MT_TRAP_PROTECTION || (trap == TRAP_STACK && s->sig->signo == SIGBUS)
+	if (!judged->crash->addr_known)
+		return trap == MT_TRAP_PROTECTION ||
+				       (trap == TRAP_STACK && judged->sig->signo == SIGBUS)
 			       ? VERDICT_NON_CANONICAL
 			       : VERDICT_OTHER;
-	find_at(proc, s);
-	return s->sig->signo == SIGBUS ? judge_bus(proc, s) : judge_segv(proc, ev, s);
+	find_at(proc, judged);
+	return judged->sig->signo == SIGBUS ? judge_bus(proc, judged)
+					    : judge_segv(proc, ev, judged);
 }
 
 void crash__judge(struct process *proc, const struct thread *thread, const struct event *ev,
 		  const struct stack_hit *hit, struct crash *crash)
 {
-	struct subject subject = {ev->signal, ev->signal_more, ev->flags & MT_SIGNAL_VMA_KNOWN,
-				  crash};
+	struct judged judged = {ev->signal, ev->signal_more, ev->flags & MT_SIGNAL_VMA_KNOWN,
+				crash};
 	const struct mt_signal *sig = ev->signal;
 
 	*crash = (struct crash){
@@ -237,12 +240,12 @@ void crash__judge(struct process *proc, const struct thread *thread, const struc
 		.file_bytes = BYTES_UNKNOWN,
 	};
 	memcpy(crash->comm, sig->comm, sizeof(crash->comm));
-	crash->access = signal__access(thread, &subject);
-	crash->verdict = judge(proc, ev, &subject);
+	crash->access = signal__access(thread, &judged);
+	crash->verdict = judge(proc, ev, &judged);
 	if (!hit)
 		return;
 	crash->verdict = VERDICT_STACK_OVERFLOW;
 	crash->hit = *hit;
 	if (hit->kind == HIT_GUARD_GAP)
-		find_neighbours(proc, &subject);
+		find_neighbours(proc, &judged);
 }
