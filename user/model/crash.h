@@ -3,6 +3,7 @@
 #ifndef MEMTRACE_CRASH_H
 #define MEMTRACE_CRASH_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -110,6 +111,12 @@ struct crashes {
 		uint64_t nr;	     /* so far, a ring */
 	} recent;
 };
+
+/* Its code is a fault's, which has an address; SI_KERNEL is of exceptions that have none. */
+static inline bool signal__is_of_fault(const struct mt_signal *signal)
+{
+	return signal->code > 0 && signal->code < SI_KERNEL;
+}
 
 /* A signal record, after the thread's faults have been settled. 0 or -ENOMEM. */
 int crashes__take(struct model *model, struct process *proc, struct thread *thread,

@@ -227,8 +227,7 @@ void crash__judge(struct process *proc, const struct thread *thread, const struc
 		.tid = ev->tid,
 		.signo = sig->signo,
 		.code = sig->code,
-		/* The others come without an address, of exceptions that have none. */
-		.addr_known = sig->code > 0 && sig->code < SI_KERNEL,
+		.addr_known = signal__is_of_fault(sig),
 		.addr = sig->addr,
 		.ip = sig->ip,
 		.sp = sig->sp,

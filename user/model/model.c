@@ -180,12 +180,6 @@ static int take_call(struct model *model, const struct event *ev)
 	return err;
 }
 
-/* si_code of a fault; SI_KERNEL, 128, is of exceptions without an address. */
-static bool signal__is_of_fault(const struct mt_signal *signal)
-{
-	return signal->code > 0 && signal->code < 128;
-}
-
 static int take_signal(struct model *model, const struct event *ev)
 {
 	struct subject subject;

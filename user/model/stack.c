@@ -419,7 +419,7 @@ static int stack__note_hit(struct process *proc, const struct stack_hit *hit)
 static bool hit__any(struct process *proc, const struct thread *thread, const struct event *ev,
 		     struct stack_hit *hit)
 {
-	if (ev->signal->code <= 0 || ev->signal->code >= SI_KERNEL)
+	if (!signal__is_of_fault(ev->signal))
 		return hit__no_frame(ev, hit);
 	return hit__altstack(proc, ev, hit) || hit__main(proc, ev, hit) ||
 	       hit__thread_guard(proc, thread, ev, hit);
