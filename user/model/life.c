@@ -276,8 +276,7 @@ int lives__take_process(struct model *model, const struct event *ev)
 	proc->start_boottime_ns = ev->process->start_ns;
 	proc->heap.start_brk = ev->process->start_brk;
 	proc->heap.brk = ev->process->start_brk; /* a [heap] mapping says more */
-	proc->stack.limit_known = true;
-	proc->stack.limit_bytes = ev->process->stack_limit_bytes;
+	stack__set_limit(&proc->stack, ev->process->stack_limit_bytes);
 	memcpy(proc->comm, ev->process->comm, sizeof(proc->comm));
 	return process__set_exe(proc, ev->process->exe);
 }

@@ -111,8 +111,7 @@ int limits__take(struct model *model, const struct event *ev)
 		limits->ipc_lock_known = true;
 		limits->ipc_lock = ev->flags & MT_LIMITS_IPC_LOCK;
 	}
-	proc->stack.limit_known = true;
-	proc->stack.limit_bytes = rec->soft_bytes[MT_LIMIT_STACK];
+	stack__set_limit(&proc->stack, rec->soft_bytes[MT_LIMIT_STACK]);
 	peak = rec->total_peak_pages;
 	if (peak > rec->use.total_pages)
 		limit_level__note(&limits->held[HELD_AS], pages__bytes(peak),

@@ -61,6 +61,11 @@ static inline uint64_t vma__part_bytes(const struct vma *vma, uint64_t start, ui
 	return part.end - part.start;
 }
 
+static inline bool vma__is_inaccessible(const struct vma *vma)
+{
+	return !vma->prot || vma->guard;
+}
+
 enum {
 	STACK_TID_NONE,			/* nobody since it was mapped */
 	STACK_TID_UNKNOWN = UINT32_MAX, /* it was there before tracing began */

@@ -378,6 +378,9 @@ int space__exec(struct process *proc, const struct mt_exec *exec);
 void space__note_sp(struct process *proc, uint64_t sp);
 
 /* stack.c */
+void stack__set_limit(struct stack *stack, uint64_t bytes);
+/* The main stack has been so large. */
+void stack__note_peak(struct stack *stack, uint64_t bytes);
 bool stack__grow(struct process *proc, uint64_t addr);
 /* The fault at addr came to nothing: the stack has not grown for it. */
 void stack__take_back_growth(struct process *proc, uint64_t addr);

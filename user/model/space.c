@@ -276,8 +276,8 @@ static void mapping__note_special(struct process *proc, const struct vma *vma)
 		if (page__up(proc->heap.brk) != vma->end)
 			proc->heap.brk = vma->end;
 	}
-	if (vma->region == REGION_STACK && vma->end - vma->start > proc->stack.peak_bytes)
-		proc->stack.peak_bytes = vma->end - vma->start;
+	if (vma->region == REGION_STACK)
+		stack__note_peak(&proc->stack, vma->end - vma->start);
 }
 
 static void space__begin_snapshot(struct process *proc)
@@ -335,8 +335,7 @@ int space__exec(struct process *proc, const struct mt_exec *exec)
 	proc->heap.brk = exec->brk;
 	proc->heap.base_known = false;
 	proc->heap.peak_bytes = 0;
-	proc->stack.limit_known = true;
-	proc->stack.limit_bytes = exec->stack_limit_bytes;
+	stack__set_limit(&proc->stack, exec->stack_limit_bytes);
 	proc->stack.peak_bytes = 0;
 	proc->stack.grown_for = 0;
 	return err;
@@ -352,7 +351,7 @@ void space__note_sp(struct process *proc, uint64_t sp)
 		return;
 	/* A goroutine's or coroutine's stack is heap memory; a thread's has a guard below it. */
 	below = mirror__find_above(mirror, vma->start - 1);
-	if (below->end != vma->start || (below->prot && !below->guard))
+	if (below->end != vma->start || !vma__is_inaccessible(below))
 		return;
 	mirror__set_region(mirror, vma, REGION_THREAD_STACK);
 }

@@ -36,7 +36,13 @@ static bool stack__may_reach(const struct stack *stack, const struct vma *vma, u
 	return !stack->limit_known || vma->end - (addr & ~PAGE_MASK) <= stack->limit_bytes;
 }
 
-static void stack__note_peak(struct stack *stack, uint64_t bytes)
+void stack__set_limit(struct stack *stack, uint64_t bytes)
+{
+	stack->limit_known = true;
+	stack->limit_bytes = bytes;
+}
+
+void stack__note_peak(struct stack *stack, uint64_t bytes)
 {
 	if (bytes > stack->peak_bytes)
 		stack->peak_bytes = bytes;
@@ -101,11 +107,6 @@ static bool probes_guard(const struct mt_signal *sig, const struct vma *stack)
 static bool works_near(const struct mt_signal *sig)
 {
 	return sig->addr + FRAME_MAX_BYTES + RED_ZONE_BYTES >= sig->sp;
-}
-
-static bool vma__is_inaccessible(const struct vma *vma)
-{
-	return !vma->prot || vma->guard;
 }
 
 /*
@@ -442,8 +443,7 @@ int stack__take_signal(struct process *proc, const struct thread *thread, const 
 
 	*is_hit = false;
 	stack__take_back_growth(proc, sig->addr);
-	proc->stack.limit_known = true;
-	proc->stack.limit_bytes = sig->stack_limit_bytes;
+	stack__set_limit(&proc->stack, sig->stack_limit_bytes);
 	if (sig->signo != SIGSEGV || !hit__any(proc, thread, ev, &hit))
 		return 0;
 	memcpy(hit.comm, sig->comm, sizeof(hit.comm));
