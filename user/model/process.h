@@ -381,18 +381,25 @@ void space__note_sp(struct process *proc, uint64_t sp);
 void stack__set_limit(struct stack *stack, uint64_t bytes);
 /* The main stack has been so large. */
 void stack__note_peak(struct stack *stack, uint64_t bytes);
+/* The stack that would grow at a fault there, below it; NULL: there is none. */
+struct vma *stack__above(struct process *proc, uint64_t addr);
+/* A fault there makes the kernel grow it, if the limit allows. */
 bool stack__grow(struct process *proc, uint64_t addr);
 /* The fault at addr came to nothing: the stack has not grown for it. */
 void stack__take_back_growth(struct process *proc, uint64_t addr);
 /* A fault of the thread in a mapping that is a stack. */
 void stack__note_growth(struct thread *thread, const struct vma *stack, uint64_t addr,
 			uint64_t time_ns);
+/* Has it gone on without a pause until now? */
+bool stack_growth__goes_on(const struct stack_growth *growth, uint64_t now_ns);
+uint64_t stack__bytes(const struct process *proc);
+
+/* stack_hit.c */
 /* Is a bad access a stack that has run into something? Then *hit says what. 0 or -ENOMEM. */
 int stack__take_signal(struct process *proc, const struct thread *thread, const struct event *ev,
 		       bool *is_hit, struct stack_hit *hit);
 /* That of a thread at a time, as far as it is kept; NULL: there is none. */
 struct stack_hit *stack__find_hit(struct process *proc, uint32_t tid, uint64_t time_ns);
-uint64_t stack__bytes(const struct process *proc);
 
 /* timeline.c */
 /* An interval ends; max_points: so many may be kept. 0 or -ENOMEM. */
