@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 
 #include "base/vocab.h"
 #include "memtrace/record.h"
@@ -116,6 +117,12 @@ struct crashes {
 static inline bool signal__is_of_fault(const struct mt_signal *signal)
 {
 	return signal->code > 0 && signal->code < SI_KERNEL;
+}
+
+/* What the mapping at the address allows, as the kernel said: vm_flags begin as PROT_* do. */
+static inline uint8_t signal__vma_prot(const struct mt_signal *signal)
+{
+	return signal->vma_flags & (PROT_READ | PROT_WRITE | PROT_EXEC);
 }
 
 /* A signal record, after the thread's faults have been settled. 0 or -ENOMEM. */

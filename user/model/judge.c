@@ -14,8 +14,7 @@
 /* Page-fault error codes of x86. */
 #define ERROR_WRITE 0x2
 #define ERROR_EXEC 0x10
-/* vm_flags */
-#define VM_ACCESS 0x7
+/* Of vm_flags. */
 #define VM_HUGETLB 0x400000
 
 #ifndef SEGV_PKUERR
@@ -78,7 +77,7 @@ static void find_at(struct process *proc, const struct judged *judged)
 		at->region = REGION_OTHER;
 	at->start = judged->sig->vma_start;
 	at->end = judged->sig->vma_end;
-	at->prot = judged->sig->vma_flags & VM_ACCESS;
+	at->prot = signal__vma_prot(judged->sig);
 	judged->crash->hugetlb = judged->sig->vma_flags & VM_HUGETLB;
 }
 

@@ -23,8 +23,6 @@
 #define GUARD_GAP_BYTES (256ULL << PAGE_SHIFT)
 /* Runtimes keep zones of their own above a thread's guard: so many adjoin each other at most. */
 #define MAX_GUARDS 16
-/* vm_flags: readable, writable or executable. */
-#define VMA_ACCESS 0x7
 
 static bool near_sp(uint64_t addr, uint64_t sp)
 {
@@ -127,7 +125,7 @@ static const struct vma *hit__guard(struct process *proc, const struct event *ev
 	if (!vma__is_inaccessible(guard))
 		return NULL;
 	/* The kernel's own word, where there is one, goes before the mirror's. */
-	if (ev->flags & MT_SIGNAL_VMA_KNOWN && sig->vma_flags & VMA_ACCESS && !guard->guard)
+	if (ev->flags & MT_SIGNAL_VMA_KNOWN && signal__vma_prot(sig) && !guard->guard)
 		return NULL;
 	stack = stack__above_guards(proc, guard);
 	return stack && (near_sp(sig->addr, sig->sp) || probes_guard(sig, stack)) ? stack : NULL;
@@ -174,7 +172,7 @@ static bool hit__hidden_guard(struct process *proc, const struct event *ev, cons
 	const struct mt_signal *sig = ev->signal;
 
 	return sig->code == SEGV_MAPERR && ev->flags & MT_SIGNAL_VMA_KNOWN &&
-	       sig->vma_flags & VMA_ACCESS && !stack->shared && !stack->name &&
+	       signal__vma_prot(sig) && !stack->shared && !stack->name &&
 	       stack->region == REGION_THREAD_STACK && sig->addr < sig->sp &&
 	       probes_guard(sig, stack) && mirror__find(&proc->mirror, sig->sp) == stack;
 }
