@@ -389,64 +389,67 @@ enum {
 	OP_GNU_NEGATIVE_OFFSET = 0x2f,
 };
 
-/* Where is a register? Operands: the register, then what the instruction says of it. */
-static bool machine__take_place(struct machine *machine, uint8_t op)
+/* What an instruction that says where a register is has after it; 0: it is none of those. */
+enum operand {
+	OPERAND_NOTHING = 1,
+	OPERAND_SCALED, /* an offset, by the data factor */
+	OPERAND_SCALED_SIGNED,
+	OPERAND_SCALED_NEGATIVE,
+	OPERAND_REGISTER,
+	OPERAND_EXPRESSION,
+};
+
+struct place_op {
+	enum operand operand;
+	enum cfi_rule rule;
+};
+
+static const struct place_op place_ops[] = {
+	[OP_OFFSET_EXTENDED] = {OPERAND_SCALED, CFI_AT_OFFSET},
+	[OP_UNDEFINED] = {OPERAND_NOTHING, CFI_UNDEFINED},
+	[OP_SAME_VALUE] = {OPERAND_NOTHING, CFI_SAME},
+	[OP_REGISTER] = {OPERAND_REGISTER, CFI_REGISTER},
+	[OP_EXPRESSION] = {OPERAND_EXPRESSION, CFI_AT_EXPRESSION},
+	[OP_OFFSET_EXTENDED_SF] = {OPERAND_SCALED_SIGNED, CFI_AT_OFFSET},
+	[OP_VAL_OFFSET] = {OPERAND_SCALED, CFI_OFFSET},
+	[OP_VAL_OFFSET_SF] = {OPERAND_SCALED_SIGNED, CFI_OFFSET},
+	[OP_VAL_EXPRESSION] = {OPERAND_EXPRESSION, CFI_EXPRESSION},
+	[OP_GNU_NEGATIVE_OFFSET] = {OPERAND_SCALED_NEGATIVE, CFI_AT_OFFSET},
+};
+
+static struct cfi_place machine__read_place(struct machine *machine, const struct place_op *op)
 {
 	struct cursor *cursor = machine->cursor;
 	int64_t factor = machine->cie->data_factor;
-	struct cfi_place nowhere, *place;
 	uint64_t reg;
 
-	switch (op) {
-	case OP_OFFSET_EXTENDED:
-	case OP_UNDEFINED:
-	case OP_SAME_VALUE:
-	case OP_REGISTER:
-	case OP_EXPRESSION:
-	case OP_OFFSET_EXTENDED_SF:
-	case OP_VAL_OFFSET:
-	case OP_VAL_OFFSET_SF:
-	case OP_VAL_EXPRESSION:
-	case OP_GNU_NEGATIVE_OFFSET:
-		break;
-	default:
-		return false;
-	}
-	reg = cursor__uleb(cursor);
-	place = machine__place(machine, reg, &nowhere);
-	switch (op) {
-	case OP_OFFSET_EXTENDED:
-		*place = at_offset(CFI_AT_OFFSET, scaled(cursor__uleb(cursor), factor));
-		break;
-	case OP_OFFSET_EXTENDED_SF:
-		*place = at_offset(CFI_AT_OFFSET, scaled((uint64_t)cursor__sleb(cursor), factor));
-		break;
-	case OP_GNU_NEGATIVE_OFFSET:
-		*place = at_offset(CFI_AT_OFFSET, scaled(0 - cursor__uleb(cursor), factor));
-		break;
-	case OP_VAL_OFFSET:
-		*place = at_offset(CFI_OFFSET, scaled(cursor__uleb(cursor), factor));
-		break;
-	case OP_VAL_OFFSET_SF:
-		*place = at_offset(CFI_OFFSET, scaled((uint64_t)cursor__sleb(cursor), factor));
-		break;
-	case OP_UNDEFINED:
-		*place = at_offset(CFI_UNDEFINED, 0);
-		break;
-	case OP_SAME_VALUE:
-		*place = at_offset(CFI_SAME, 0);
-		break;
-	case OP_REGISTER:
+	switch (op->operand) {
+	case OPERAND_SCALED:
+		return at_offset(op->rule, scaled(cursor__uleb(cursor), factor));
+	case OPERAND_SCALED_SIGNED:
+		return at_offset(op->rule, scaled((uint64_t)cursor__sleb(cursor), factor));
+	case OPERAND_SCALED_NEGATIVE:
+		return at_offset(op->rule, scaled(0 - cursor__uleb(cursor), factor));
+	case OPERAND_REGISTER:
 		reg = cursor__uleb(cursor);
-		*place = (struct cfi_place){.rule = reg < CFI_REGS ? CFI_REGISTER : CFI_UNDEFINED,
-					    .reg = reg < CFI_REGS ? (uint8_t)reg : 0};
-		break;
-	case OP_EXPRESSION:
-		*place = machine__expression(machine, CFI_AT_EXPRESSION);
-		break;
+		return reg < CFI_REGS ? (struct cfi_place){.rule = op->rule, .reg = (uint8_t)reg}
+				      : at_offset(CFI_UNDEFINED, 0);
+	case OPERAND_EXPRESSION:
+		return machine__expression(machine, op->rule);
 	default:
-		*place = machine__expression(machine, CFI_EXPRESSION);
+		return at_offset(op->rule, 0);
 	}
+}
+
+/* Where is a register? True if the instruction says that. */
+static bool machine__take_place(struct machine *machine, uint8_t op)
+{
+	struct cfi_place nowhere, *place;
+
+	if (op >= sizeof(place_ops) / sizeof(place_ops[0]) || !place_ops[op].operand)
+		return false;
+	place = machine__place(machine, cursor__uleb(machine->cursor), &nowhere);
+	*place = machine__read_place(machine, &place_ops[op]);
 	return true;
 }
 
@@ -539,8 +542,7 @@ static bool machine__run(struct machine *machine, struct cursor *program, uint64
 				break;
 		} else if ((op & OP_HIGH) == OP_OFFSET) {
 			*machine__place(machine, op & ~OP_HIGH, &nowhere) =
-				at_offset(CFI_AT_OFFSET,
-					  scaled(cursor__uleb(program), machine->cie->data_factor));
+				machine__read_place(machine, &place_ops[OP_OFFSET_EXTENDED]);
 		} else if ((op & OP_HIGH) == OP_RESTORE) {
 			machine__restore(machine, op & ~OP_HIGH);
 		} else if (!machine__take_place(machine, op) && !machine__take_cfa(machine, op)) {
