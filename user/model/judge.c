@@ -99,7 +99,7 @@ static void find_in_file(struct process *proc, const struct judged *judged)
 	const struct vma *vma = mirror__find(&proc->mirror, judged->sig->addr);
 	struct crash *crash = judged->crash;
 
-	if (judged->more && judged->vma_known && judged->more->file_bytes != ~0ULL) {
+	if (judged->more && judged->vma_known && judged->more->file_bytes != BYTES_UNKNOWN) {
 		crash->file_bytes = judged->more->file_bytes;
 		crash->file_offset = judged->more->file_offset + (crash->addr - crash->at.start);
 	} else if (vma && vma->name) {

@@ -56,9 +56,18 @@ static bool is_in_the_way(const struct mt_signal *sig, struct vma *stack)
 /* RLIMIT_AS has no room for the pages that the stack would have grown by (may_expand_vm). */
 static bool is_beyond_as(const struct mt_signal_more *more, uint64_t growth_bytes)
 {
-	return more->as_limit_bytes != ~0ULL &&
+	return more->as_limit_bytes != NO_LIMIT &&
 	       more->use.total_pages + (growth_bytes >> PAGE_SHIFT) > more->as_limit_bytes >>
 		       PAGE_SHIFT;
+}
+
+/* Of a stack that does not grow: its size is its limit. */
+static bool hit__set(struct stack_hit *hit, enum stack_hit_kind kind, uint64_t size_bytes)
+{
+	hit->kind = kind;
+	hit->size_bytes = size_bytes;
+	hit->limit_bytes = size_bytes;
+	return true;
 }
 
 /*
@@ -194,10 +203,7 @@ static bool hit__thread_guard(struct process *proc, const struct thread *thread,
 	}
 	if (!stack || start >= stack->end)
 		return false;
-	hit->kind = HIT_THREAD_GUARD;
-	hit->size_bytes = stack->end - start;
-	hit->limit_bytes = hit->size_bytes;
-	return true;
+	return hit__set(hit, HIT_THREAD_GUARD, stack->end - start);
 }
 
 /* How far below it an access counts: farther where a guard says that nothing else begins there. */
@@ -234,10 +240,7 @@ static bool hit__altstack(struct process *proc, const struct event *ev, struct s
 	} else if (sig->sp - start >= more->altstack_bytes) {
 		return false;
 	}
-	hit->kind = HIT_ALTSTACK;
-	hit->size_bytes = more->altstack_bytes;
-	hit->limit_bytes = more->altstack_bytes;
-	return true;
+	return hit__set(hit, HIT_ALTSTACK, more->altstack_bytes);
 }
 
 /*
@@ -255,12 +258,9 @@ static bool hit__no_frame(const struct event *ev, struct stack_hit *hit)
 	    (sig->sp > more->altstack_start &&
 	     sig->sp - more->altstack_start > SIGNAL_FRAME_MAX_BYTES))
 		return false;
-	hit->kind = HIT_ALTSTACK;
 	hit->no_frame = true;
 	hit->addr = sig->sp;
-	hit->size_bytes = more->altstack_bytes;
-	hit->limit_bytes = more->altstack_bytes;
-	return true;
+	return hit__set(hit, HIT_ALTSTACK, more->altstack_bytes);
 }
 
 static void hit__set_growth(const struct thread *thread, struct stack_hit *hit)
