@@ -119,13 +119,6 @@ SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(page_fault_kernel, unsigned long address, struct pt_regs *regs,
 	     unsigned long error_code)
 {
-	struct mt_batch *batch;
-
-	if (!tgid__traced(bpf_get_current_pid_tgid() >> 32))
-		return 0;
-	batch = batch__of_cpu();
-	if (batch && batch->copying)
-		return 0;
 	return fault__add(address, x86__fault_flags(error_code) | MT_FAULT_KERNEL);
 }
 

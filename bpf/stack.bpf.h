@@ -114,13 +114,14 @@ __attribute__((noinline)) int stack__send(__u64 signal_time_ns, __u64 sp, __u32 
 	__builtin_memset(rec->regs, 0, sizeof(rec->regs));
 	regs__by_dwarf_number(current__regs(), rec->regs);
 	__builtin_memset(rec->pages, 0, sizeof(rec->pages));
-	/* Interrupts are off: whatever faults on this CPU meanwhile is the copying. */
+	/* Interrupts are off: whatever faults on this CPU meanwhile is the copying, and not
+	 * counted. */
 	batch = batch__of_cpu();
 	if (batch)
-		WRITE_ONCE(batch->copying, 1);
+		__sync_fetch_and_add(&batch->busy, 1);
 	stack__copy(rec, slot == MT_STACK_SMALL_SLOTS ? MT_STACK_DEEP_CHUNKS : 1);
 	if (batch)
-		WRITE_ONCE(batch->copying, 0);
+		__sync_fetch_and_add(&batch->busy, -1);
 	record__submit(rec);
 	return 0;
 }

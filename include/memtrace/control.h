@@ -64,8 +64,7 @@ struct mt_batch {
 	__u64 last_addr;
 	__u64 last_ns;
 	__u32 nr_minor;
-	__u32 copying; /* a stack: what that faults on is not the thread's doing */
-	__u8 pad[56];  /* whole cache lines */
+	__u8 pad[60]; /* whole cache lines */
 };
 
 _Static_assert(sizeof(struct mt_batch) % 64 == 0, "a CPU's batch shares no cache line");

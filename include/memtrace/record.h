@@ -578,11 +578,9 @@ struct mt_stack {
  * MT_KIND_STACK_MARK: how deep a thread's stack (of the tid) has been touched, by the page tables,
  * at time_ns.
  */
-#define MT_STACK_MARK_HUGE 0x1	/* in a huge page: it may not have come so far */
-#define MT_STACK_MARK_FINAL 0x2 /* read when tracing ended */
-#define MT_STACK_MARK_LOCKED                                                                       \
-	0x4 /* memory is locked: pages may be there that nobody has touched                        \
-	     */
+#define MT_STACK_MARK_HUGE 0x1	 /* in a huge page: it may not have come so far */
+#define MT_STACK_MARK_FINAL 0x2	 /* read when tracing ended */
+#define MT_STACK_MARK_LOCKED 0x4 /* locked memory: has pages that nobody has touched */
 struct mt_stack_mark {
 	struct mt_record hdr;
 	__u64 start; /* of the mapping */
