@@ -4,8 +4,8 @@
  * one probe per call gives arguments and result.
  */
 #include "common.bpf.h"
-#include "file.bpf.h"
 #include "limits.bpf.h"
+#include "path.bpf.h"
 
 #define PROT_EXEC 0x4
 #define MAP_ANONYMOUS 0x20
@@ -82,41 +82,6 @@ static __always_inline bool call__failed(__u16 kind, struct pt_regs *regs, long 
 	return wanted && ret != wanted;
 }
 
-/*
- * Where a file lies can only be asked while it is mapped, and who maps a library may die in it at
- * once. So files that are mapped to be executed are told a thread of the loader that is woken for
- * each (source/path_watch): a few as a program starts, and not those that were told lately, which
- * is most of them where programs start all the time. What has no room the reader learns in its
- * turn.
- */
-#define MAPPED_BYTES (16 << 10)
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, MAPPED_BYTES);
-} mapped_files SEC(".maps");
-
-/* By inode. That CPUs race for a slot, or two inodes share one, costs a wake-up or saves one. */
-#define TOLD_SLOTS 512
-#define TOLD_LATELY_NS (1000ULL * 1000 * 1000)
-static struct {
-	__u64 ino;
-	__u64 time_ns;
-} told[TOLD_SLOTS];
-
-static __always_inline void mmap__tell_file(const struct mt_mmap_file *mmap)
-{
-	__u64 ino = mmap->file.ino, now = mmap->call.hdr.time_ns;
-	__u32 slot = ino % TOLD_SLOTS;
-
-	if (!(mmap->call.arg[2] & PROT_EXEC) || call__failed(MT_KIND_MMAP, NULL, mmap->call.ret) ||
-	    (told[slot].ino == ino && now - told[slot].time_ns < TOLD_LATELY_NS))
-		return;
-	told[slot].ino = ino;
-	told[slot].time_ns = now;
-	bpf_ringbuf_output(&mapped_files, (void *)mmap, sizeof(*mmap), BPF_RB_FORCE_WAKEUP);
-}
-
 static __always_inline int mmap__emit(struct pt_regs *regs, long ret)
 {
 	unsigned long map_flags = PT_REGS_PARM4_CORE_SYSCALL(regs);
@@ -141,8 +106,9 @@ static __always_inline int mmap__emit(struct pt_regs *regs, long ret)
 	file__identify(file, &of->dev_major, &of->dev_minor, &of->ino);
 	__builtin_memset(of->name, 0, sizeof(of->name));
 	file__name(file, of->name, sizeof(of->name));
-	mmap__tell_file(&rec->mmap);
 	record__submit(rec);
+	if (PT_REGS_PARM3_CORE_SYSCALL(regs) & PROT_EXEC && !call__failed(MT_KIND_MMAP, regs, ret))
+		path__send((__u64)file);
 	return 0;
 }
 

@@ -45,6 +45,7 @@ enum mt_kind {
 	MT_KIND_STACK_COPY = 21, /* for the loader alone: never in a recording */
 	MT_KIND_OOM_KILL = 22,
 	MT_KIND_RECLAIM = 23,
+	MT_KIND_PATH = 24, /* for the loader alone: never in a recording */
 
 	/* From user space: what the stream needs and the kernel programs cannot send. */
 	MT_KIND_SESSION = 64,
@@ -355,6 +356,21 @@ struct mt_stack_copy {
 };
 
 /*
+ * MT_KIND_PATH: where a file lies that has been mapped to be executed, in the tree of all mounts:
+ * its own name and those of the directories above it, up to the root, each with a 0 byte at its
+ * end.
+ */
+#define MT_PATH_NAME_BYTES 256
+#define MT_PATH_NAMES_BYTES 1024
+struct mt_path {
+	struct mt_record hdr;
+	__u32 dev_major;
+	__u32 dev_minor;
+	__u64 ino;
+	char names[MT_PATH_NAMES_BYTES];
+};
+
+/*
  * MT_KIND_OOM_KILL: the kernel has chosen a victim (header) for being out of memory. A victim or a
  * trigger is traced.
  */
@@ -620,6 +636,7 @@ _Static_assert(sizeof(struct mt_signal_more) == 216, "record ABI");
 _Static_assert(sizeof(struct mt_use) == 32, "record ABI");
 _Static_assert(sizeof(struct mt_limits) == 192, "record ABI");
 _Static_assert(sizeof(struct mt_stack_copy) == 584, "record ABI");
+_Static_assert(sizeof(struct mt_path) == 1064, "record ABI");
 _Static_assert(sizeof(struct mt_oom_kill) == 200, "record ABI");
 _Static_assert(sizeof(struct mt_reclaim) == 40, "record ABI");
 _Static_assert(sizeof(struct mt_cgroup) == 352, "record ABI");

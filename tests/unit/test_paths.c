@@ -137,6 +137,74 @@ static void test_by_mapping(void **state)
 	paths__free(paths);
 }
 
+/* "/a/b" as the kernel's programs have it: "b\0a\0". */
+static void note_path(struct paths *paths, const struct stat *st, const char *path)
+{
+	struct mt_path rec = {
+		.hdr = {.kind = MT_KIND_PATH, .size_bytes = sizeof(rec)},
+		.dev_major = major(st->st_dev),
+		.dev_minor = minor(st->st_dev),
+		.ino = st->st_ino,
+	};
+	char *copy = strdup(path), *slash;
+	size_t at = 0;
+
+	assert_non_null(copy);
+	while ((slash = strrchr(copy, '/'))) {
+		assert_true(at + strlen(slash) < sizeof(rec.names));
+		at += (size_t)sprintf(rec.names + at, "%s", slash + 1) + 1;
+		*slash = '\0';
+	}
+	free(copy);
+	paths__note(paths, &rec.hdr);
+}
+
+/* The kernel's programs have told where it lies. */
+static void test_by_names(void **state)
+{
+	struct paths *paths = paths__new();
+	struct mapped_file file;
+	char path[128];
+	struct stat st;
+
+	(void)state;
+	make_file("told", &st);
+	file = file_of(&st, "told");
+	snprintf(path, sizeof(path), "%s/elsewhere", directory);
+	note_path(paths, &st, path);
+	note_path(paths, &st, "");
+	note_path(paths, &st, "/dev/null");
+	assert_int_equal(paths__open(paths, &file), -1);
+	snprintf(path, sizeof(path), "%s/told", directory);
+	/* Another's inode. */
+	st.st_ino++;
+	note_path(paths, &st, path);
+	st.st_ino--;
+	assert_int_equal(paths__open(paths, &file), -1);
+	note_path(paths, &st, path);
+	assert_is(paths__open(paths, &file), &st);
+	remove_file("told");
+	paths__free(paths);
+}
+
+/* Names that fill all there is, up to its last byte. */
+static void test_long_names(void **state)
+{
+	struct paths *paths = paths__new();
+	struct mt_path rec = {.hdr = {.kind = MT_KIND_PATH, .size_bytes = sizeof(rec)}, .ino = 1};
+
+	(void)state;
+	memset(rec.names, 'x', sizeof(rec.names));
+	paths__note(paths, &rec.hdr);
+	rec.names[sizeof(rec.names) - 1] = '\0';
+	paths__note(paths, &rec.hdr);
+	for (size_t i = 1; i < sizeof(rec.names); i += 2)
+		rec.names[i] = '\0';
+	paths__note(paths, &rec.hdr);
+	assert_int_equal(paths__open(paths, &(struct mapped_file){.key = {1}, .name = "x"}), -1);
+	paths__free(paths);
+}
+
 /* Nothing was said of the file: a directory that was met has one of that name and inode. */
 static void test_by_directory(void **state)
 {
@@ -224,7 +292,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_path),	     cmocka_unit_test(test_by_mapping),
 		cmocka_unit_test(test_by_directory), cmocka_unit_test(test_own),
-		cmocka_unit_test(test_strange),
+		cmocka_unit_test(test_strange),	     cmocka_unit_test(test_by_names),
+		cmocka_unit_test(test_long_names),
 	};
 
 	return cmocka_run_group_tests_name("paths", tests, make_directory, remove_directory);

@@ -69,6 +69,8 @@ static int run__push_one(void *ctx, const void *record, size_t size)
 		run->untimed = !strcmp(probe->via, "none");
 	if (run->paths)
 		paths__note(run->paths, record);
+	if (probe->hdr.kind == MT_KIND_PATH)
+		return 0;
 	if (probe->hdr.kind == MT_KIND_STACK_COPY)
 		unwind__note(run->source, record, size);
 	/* A stranger's stack may hold anything: what is made of it is recorded, not it. */
@@ -188,7 +190,6 @@ static int run__open_source(struct run *run)
 	int err;
 
 	run->paths = paths__new();
-	config.paths = run->paths;
 	options__describe_target(opt, target, sizeof(target));
 	err = live__open(&config, run__push, run, &run->error, &run->source);
 	return err && run->stages.lines.err ? stages__explain(&run->stages, err) : err;

@@ -14,7 +14,6 @@
 #include "memtrace/control.h"
 #include "memtrace.skel.h"
 #include "source/live.h"
-#include "source/path_watch.h"
 #include "source/procfs.h"
 
 #define EPOCH_MAX_BYTES (1 << 20)
@@ -342,7 +341,6 @@ static void live__free(struct source *source)
 	if (!live)
 		return;
 	probe__detach(&live->links);
-	path_watch__stop(live->path_watch);
 	if (live->consumed)
 		munmap((void *)live->consumed, 2 * sysconf(_SC_PAGESIZE));
 	if (live->batches)

@@ -14,7 +14,6 @@
 
 struct memtrace_bpf;
 struct ring_buffer;
-struct path_watch;
 
 /* The reader's turn: short enough that a ring buffer at two million faults a second has room. */
 #define EPOCH_NS (100 * NSEC_PER_MSEC)
@@ -41,7 +40,6 @@ struct live {
 	struct probe_choice choice;
 	struct probe_links links;
 	struct ring_buffer *ring;
-	struct path_watch *path_watch;
 	const struct mt_batch *batches; /* mapped from the kernel, one per CPU */
 	/* Up to where the ring has been read and reserved, in bytes since it began; mapped. */
 	const unsigned long *consumed, *reserved;

@@ -18,7 +18,6 @@
 #include "memtrace.skel.h"
 #include "source/live.h"
 #include "source/pagetable.h"
-#include "source/path_watch.h"
 #include "source/privilege.h"
 #include "source/procfs.h"
 
@@ -152,9 +151,6 @@ static int live__map(struct live *live, struct error *error)
 		ring_buffer__new(bpf_map__fd(live->skel->maps.ring), live__on_record, live, NULL);
 	if (!live->ring)
 		return error__set(error, errno, "cannot map the ring buffer: %s", strerror(errno));
-	if (live->config.paths)
-		live->path_watch = path_watch__start(bpf_map__fd(live->skel->maps.mapped_files),
-						     live->config.paths);
 	return live__map_positions(live, error);
 }
 

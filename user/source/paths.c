@@ -2,11 +2,11 @@
 #include "source/paths.h"
 
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -28,7 +28,6 @@ struct known_path {
 };
 
 struct paths {
-	pthread_mutex_t lock;	  /* held for no more than a look */
 	struct known_path *known; /* the oldest first */
 	struct {
 		char **items;
@@ -94,25 +93,6 @@ static struct known_path *paths__find(const struct paths *paths, const struct fi
 	return known;
 }
 
-static bool paths__know(struct paths *paths, const struct file_key *key)
-{
-	bool known;
-
-	pthread_mutex_lock(&paths->lock);
-	known = paths__find(paths, key);
-	pthread_mutex_unlock(&paths->lock);
-	return known;
-}
-
-static void paths__learn(struct paths *paths, const struct file_key *key, const char *path,
-			 const struct stat *st)
-{
-	pthread_mutex_lock(&paths->lock);
-	if (!paths__find(paths, key))
-		paths__add(paths, key, path, st);
-	pthread_mutex_unlock(&paths->lock);
-}
-
 /* The path in our view; it is told by inode when it is used. False: the mapping is gone. */
 static bool mapping__path(const struct mapped_file *file, char *path, size_t size, struct stat *st)
 {
@@ -128,6 +108,53 @@ static bool mapping__path(const struct mapped_file *file, char *path, size_t siz
 	return true;
 }
 
+static void note_mapping(struct paths *paths, const struct mt_record *record)
+{
+	char path[PATH_MAX];
+	struct mapped_file file;
+	struct stat st;
+
+	if (!mapped_file__of_record(record, &file) || paths__find(paths, &file.key))
+		return;
+	if (mapping__path(&file, path, sizeof(path), &st))
+		paths__add(paths, &file.key, path, &st);
+	else if (file.name[0] == '/' && !stat(file.name, &st) && S_ISREG(st.st_mode) &&
+		 st.st_ino == file.key.ino)
+		paths__add(paths, &file.key, file.name, &st);
+}
+
+/* "c\0b\0a\0" is /a/b/c. False: it is not whole. */
+static bool path__join(const struct mt_path *record, char path[static MT_PATH_NAMES_BYTES + 1])
+{
+	size_t at = MT_PATH_NAMES_BYTES, len;
+
+	path[at] = '\0';
+	for (const char *name = record->names, *end = name + at; name < end && *name;
+	     name += len + 1) {
+		len = strnlen(name, end - name);
+		if (len >= at || strchr(name, '/'))
+			return false;
+		at -= len;
+		memcpy(path + at, name, len);
+		path[--at] = '/';
+	}
+	memmove(path, path + at, MT_PATH_NAMES_BYTES + 1 - at);
+	return path[0];
+}
+
+/* A file that is seen on another device than records tell, of an overlayfs, has another inode. */
+static void note_path(struct paths *paths, const struct mt_path *record)
+{
+	const struct file_key key = {record->ino, record->dev_major, record->dev_minor};
+	char path[MT_PATH_NAMES_BYTES + 1];
+	struct stat st;
+
+	if (!paths__find(paths, &key) && path__join(record, path) && !stat(path, &st) &&
+	    S_ISREG(st.st_mode) &&
+	    (st.st_ino == key.ino || st.st_dev != makedev(key.dev_major, key.dev_minor)))
+		paths__add(paths, &key, path, &st);
+}
+
 static int note_one(void *ctx, const void *record, size_t size)
 {
 	(void)size;
@@ -137,28 +164,12 @@ static int note_one(void *ctx, const void *record, size_t size)
 
 void paths__note(struct paths *paths, const struct mt_record *record)
 {
-	const struct mt_exec *exec = (const struct mt_exec *)record;
-	char path[PATH_MAX];
-	struct mapped_file file;
-	struct stat st;
-
-	if (record->kind == MT_KIND_EXEC) {
-		pthread_mutex_lock(&paths->lock);
-		paths__add_directory(paths, exec->path);
-		pthread_mutex_unlock(&paths->lock);
-	}
-	if (record->kind != MT_KIND_MAPPING && record->kind != MT_KIND_MMAP)
-		return;
-	if (!mapped_file__of_record(record, &file) || paths__know(paths, &file.key))
-		return;
-	if (mapping__path(&file, path, sizeof(path), &st))
-		paths__learn(paths, &file.key, path, &st);
-	else if (file.name[0] == '/' && !stat(file.name, &st) && S_ISREG(st.st_mode) &&
-		 st.st_ino == file.key.ino)
-		paths__learn(paths, &file.key, file.name, &st);
-	else if (record->kind == MT_KIND_MMAP)
-		/* Loaders map all of a library, and then its data over the end of that. */
-		procfs__mappings(record->tgid, 0, note_one, paths);
+	if (record->kind == MT_KIND_EXEC)
+		paths__add_directory(paths, ((const struct mt_exec *)record)->path);
+	else if (record->kind == MT_KIND_PATH)
+		note_path(paths, (const struct mt_path *)record);
+	else if (record->kind == MT_KIND_MAPPING)
+		note_mapping(paths, record);
 }
 
 struct paths *paths__new(void)
@@ -167,15 +178,9 @@ struct paths *paths__new(void)
 		"/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/local/lib/",
 		"/bin/", "/sbin/",  "/usr/bin/", "/usr/sbin/",	"/usr/local/bin/"};
 	struct paths *paths = calloc(1, sizeof(*paths));
-	pthread_mutexattr_t attr;
 
 	if (!paths)
 		return NULL;
-	/* One of those who look has real-time priority, and waits for the other. */
-	pthread_mutexattr_init(&attr);
-	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
-	pthread_mutex_init(&paths->lock, &attr);
-	pthread_mutexattr_destroy(&attr);
 	procfs__mappings((uint32_t)getpid(), 0, note_one, paths);
 	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
 		paths__add_directory(paths, usual[i]);
@@ -193,26 +198,16 @@ void paths__free(struct paths *paths)
 	for (size_t i = 0; i < paths->directories.nr; i++)
 		free(paths->directories.items[i]);
 	array__free(&paths->directories);
-	pthread_mutex_destroy(&paths->lock);
 	free(paths);
 }
 
-static int open_known(struct paths *paths, const struct file_key *key)
+static int open_known(const struct paths *paths, const struct file_key *key)
 {
-	const struct known_path *known;
-	struct known_path copy = {};
+	const struct known_path *known = paths__find(paths, key);
+	int fd = known ? elf_file__open_path(known->path) : -1;
 	struct stat st;
-	int fd;
 
-	pthread_mutex_lock(&paths->lock);
-	known = paths__find(paths, key);
-	if (known)
-		copy = (struct known_path){
-			.dev = known->dev, .ino = known->ino, .path = strdup(known->path)};
-	pthread_mutex_unlock(&paths->lock);
-	fd = copy.path ? elf_file__open_path(copy.path) : -1;
-	free(copy.path);
-	if (fd >= 0 && !fstat(fd, &st) && st.st_dev == copy.dev && st.st_ino == copy.ino)
+	if (fd >= 0 && !fstat(fd, &st) && st.st_dev == known->dev && st.st_ino == known->ino)
 		return fd;
 	if (fd >= 0)
 		close(fd);
@@ -220,21 +215,15 @@ static int open_known(struct paths *paths, const struct file_key *key)
 }
 
 /* In the directories, the last component of its name; or what of that fits into a record. */
-static int search(struct paths *paths, const struct mapped_file *file)
+static int search(const struct paths *paths, const struct mapped_file *file)
 {
 	const char *slash = strrchr(file->name, '/'), *name = slash ? slash + 1 : file->name;
 	char path[PATH_MAX];
-	bool more = *name;
 	int fd = -1;
 
-	for (size_t i = 0; more && fd < 0; i++) {
-		pthread_mutex_lock(&paths->lock);
-		more = i < paths->directories.nr;
-		if (more)
-			snprintf(path, sizeof(path), "%s%s", paths->directories.items[i], name);
-		pthread_mutex_unlock(&paths->lock);
-		if (more)
-			fd = mapped_file__open_path(file, path);
+	for (size_t i = 0; *name && fd < 0 && i < paths->directories.nr; i++) {
+		snprintf(path, sizeof(path), "%s%s", paths->directories.items[i], name);
+		fd = mapped_file__open_path(file, path);
 	}
 	return fd;
 }

@@ -3,7 +3,7 @@
  * Where files lie that processes execute: of one that is gone when its file is wanted, the records
  * often know the last component of its name alone. Learned while the processes live, from what
  * passes by; what is not known by that is looked for where libraries usually lie, and in the
- * directories that were met. Whatever is found is told by its inode. Two threads may use one.
+ * directories that were met. Whatever is found is told by its inode.
  */
 #ifndef MEMTRACE_PATHS_H
 #define MEMTRACE_PATHS_H

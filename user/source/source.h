@@ -42,8 +42,6 @@ struct source {
 };
 
 /* What to trace: parsed from the command line. */
-struct paths;
-
 struct source_config {
 	const uint32_t *pids; /* with a command: its pid, a child of ours that waits to exec */
 	size_t nr_pids;
@@ -55,7 +53,6 @@ struct source_config {
 	uint64_t interval_ns;	/* of ticks */
 	uint64_t slow_ns;	/* each fault that takes as long is to be timed; 0: as it comes */
 	const char *target;	/* the same in words */
-	struct paths *paths;	/* learns, in a thread, where files lie that are mapped; or NULL */
 };
 
 /*
