@@ -16,7 +16,6 @@
 struct path_walk {
 	struct dentry *dentry;
 	struct vfsmount *mnt;
-	__u32 len;
 	bool whole;
 };
 
@@ -36,6 +35,7 @@ static __always_inline bool walk__step(struct path_walk *walk, struct mt_path *r
 {
 	struct dentry *dentry = walk->dentry, *parent;
 	struct vfsmount *mnt = walk->mnt;
+	__u64 at = rec->len; /* from there, where the verifier does not follow it */
 	long len;
 
 	if (dentry == BPF_CORE_READ(mnt, mnt_root)) {
@@ -44,13 +44,16 @@ static __always_inline bool walk__step(struct path_walk *walk, struct mt_path *r
 	}
 	parent = BPF_CORE_READ(dentry, d_parent);
 	/* In no file system that can be reached. */
-	if (parent == dentry || walk->len >= MT_PATH_NAMES_BYTES - MT_PATH_NAME_BYTES)
+	if (parent == dentry)
 		return false;
-	len = bpf_probe_read_kernel_str(rec->names + walk->len, MT_PATH_NAME_BYTES,
+	barrier_var(at); /* the register that is judged is to be the one that is used */
+	if (at > MT_PATH_NAMES_BYTES - MT_PATH_NAME_BYTES - 1)
+		return false;
+	len = bpf_probe_read_kernel_str(rec->names + at, MT_PATH_NAME_BYTES,
 					BPF_CORE_READ(dentry, d_name.name));
 	if (len <= 1 || len > MT_PATH_NAME_BYTES)
 		return false;
-	walk->len += len;
+	rec->len = at + len;
 	walk->dentry = parent;
 	return true;
 }
@@ -66,6 +69,8 @@ __attribute__((noinline)) int path__send(__u64 of)
 	if (!rec)
 		return 0;
 	file__identify(file, &rec->dev_major, &rec->dev_minor, &rec->ino);
+	rec->len = 0;
+	rec->pad = 0;
 	__builtin_memset(rec->names, 0, sizeof(rec->names));
 	walk.dentry = BPF_CORE_READ(file, f_path.dentry);
 	walk.mnt = BPF_CORE_READ(file, f_path.mnt);

@@ -361,12 +361,14 @@ struct mt_stack_copy {
  * end.
  */
 #define MT_PATH_NAME_BYTES 256
-#define MT_PATH_NAMES_BYTES 1024
+#define MT_PATH_NAMES_BYTES 768
 struct mt_path {
 	struct mt_record hdr;
 	__u32 dev_major;
 	__u32 dev_minor;
 	__u64 ino;
+	__u32 len; /* bytes of names, their 0 bytes included */
+	__u32 pad;
 	char names[MT_PATH_NAMES_BYTES];
 };
 
@@ -636,7 +638,7 @@ _Static_assert(sizeof(struct mt_signal_more) == 216, "record ABI");
 _Static_assert(sizeof(struct mt_use) == 32, "record ABI");
 _Static_assert(sizeof(struct mt_limits) == 192, "record ABI");
 _Static_assert(sizeof(struct mt_stack_copy) == 584, "record ABI");
-_Static_assert(sizeof(struct mt_path) == 1064, "record ABI");
+_Static_assert(sizeof(struct mt_path) == 816, "record ABI");
 _Static_assert(sizeof(struct mt_oom_kill) == 200, "record ABI");
 _Static_assert(sizeof(struct mt_reclaim) == 40, "record ABI");
 _Static_assert(sizeof(struct mt_cgroup) == 352, "record ABI");

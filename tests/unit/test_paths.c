@@ -156,6 +156,7 @@ static void note_path(struct paths *paths, const struct stat *st, const char *pa
 		*slash = '\0';
 	}
 	free(copy);
+	rec.len = (uint32_t)at;
 	paths__note(paths, &rec.hdr);
 }
 
@@ -191,7 +192,9 @@ static void test_by_names(void **state)
 static void test_long_names(void **state)
 {
 	struct paths *paths = paths__new();
-	struct mt_path rec = {.hdr = {.kind = MT_KIND_PATH, .size_bytes = sizeof(rec)}, .ino = 1};
+	struct mt_path rec = {.hdr = {.kind = MT_KIND_PATH, .size_bytes = sizeof(rec)},
+			      .ino = 1,
+			      .len = sizeof(rec.names)};
 
 	(void)state;
 	memset(rec.names, 'x', sizeof(rec.names));

@@ -126,13 +126,13 @@ static void note_mapping(struct paths *paths, const struct mt_record *record)
 /* "c\0b\0a\0" is /a/b/c. False: it is not whole. */
 static bool path__join(const struct mt_path *record, char path[static MT_PATH_NAMES_BYTES + 1])
 {
+	const char *name = record->names, *end = name + record->len;
 	size_t at = MT_PATH_NAMES_BYTES, len;
 
 	path[at] = '\0';
-	for (const char *name = record->names, *end = name + at; name < end && *name;
-	     name += len + 1) {
+	for (; name < end; name += len + 1) {
 		len = strnlen(name, end - name);
-		if (len >= at || strchr(name, '/'))
+		if (!len || len >= at || strchr(name, '/'))
 			return false;
 		at -= len;
 		memcpy(path + at, name, len);
