@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Unwinding, judged by the compiler's own unwinder (backtrace(3)) on this program's stack and
- * libraries; by hand-made chains of frame pointers; and what damaged files and stacks do to it.
+ * Unwinding of this program's own stack, through its libraries, judged by the compiler's own
+ * unwinder (backtrace(3)); and what damaged files and stacks do to it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,23 +23,12 @@
 #include <unistd.h>
 
 #include "random.h"
-#include "sym/expression.h"
 #include "sym/unwind.h"
+#include "walked.h"
 
 #define MAX_MODULES 256
 #define MAX_DEPTH 20000
 #define DEPTH 1000
-/* Registers, by DWARF number. */
-#if defined(__aarch64__)
-#define FP 29
-#define SP 31
-#define IP 32
-#else
-#define FP 6
-#define SP 7
-#define IP 16
-#endif
-
 struct own {
 	struct unwind_module modules[MAX_MODULES];
 	char paths[MAX_MODULES][128];
@@ -203,7 +192,7 @@ static void compare_with(const struct unwound *unwound, void *const *expected, i
 	}
 }
 
-static void compare(const struct unwind *unwind)
+static bool compare_all(const struct unwind *unwind)
 {
 	static void *expected[MAX_DEPTH];
 	int nr = backtrace(expected, MAX_DEPTH);
@@ -213,8 +202,13 @@ static void compare(const struct unwind *unwind)
 	assert_int_equal(unwind__walk(unwind, &unwound), 0);
 	assert_true(unwound.whole);
 	compare_with(&unwound, expected, nr, &exact);
-	assert_true(exact);
 	unwound__release(&unwound);
+	return exact;
+}
+
+static void compare(const struct unwind *unwind)
+{
+	assert_true(compare_all(unwind));
 }
 
 static void test_own(void **state)
@@ -298,17 +292,8 @@ static void on_signal(int signo)
 /* Through the frame that the kernel has made, whose places are expressions. */
 static void compare_over_signal(const struct unwind *unwind)
 {
-	static void *expected[MAX_DEPTH];
-	int nr = backtrace(expected, MAX_DEPTH);
-	struct unwound unwound;
-	bool exact;
-
-	assert_int_equal(unwind__walk(unwind, &unwound), 0);
-	assert_true(unwound.whole);
-	compare_with(&unwound, expected, nr, &exact);
 	/* What a signal interrupts is at the address itself, and so is what it returns to. */
-	assert_false(exact);
-	unwound__release(&unwound);
+	assert_false(compare_all(unwind));
 }
 
 static void test_signal(void **state)
@@ -320,22 +305,12 @@ static void test_signal(void **state)
 	signal(SIGUSR1, SIG_DFL);
 }
 
-static bool was_by_pointers, was_no_file;
-
-static size_t walk_length(const struct unwind *unwind, bool *whole)
+static struct walked walk(const struct unwind *unwind)
 {
-	struct unwound unwound;
-	size_t nr;
+	struct walked walked = walked__walk(unwind);
 
-	assert_int_equal(unwind__walk(unwind, &unwound), 0);
-	assert_true(unwound.nr_frames >= 1);
-	was_by_pointers = unwound.by_pointers;
-	was_no_file = unwound.no_file;
-	*whole = unwound.whole;
-	nr = unwound.nr_frames;
 	close_own();
-	unwound__release(&unwound);
-	return nr;
+	return walked;
 }
 
 #if defined(__x86_64__)
@@ -343,20 +318,21 @@ static size_t walk_length(const struct unwind *unwind, bool *whole)
 static void call_nowhere(const struct unwind *unwind)
 {
 	struct unwind nowhere = *unwind;
-	bool whole, whole_then;
-	size_t nr = walk_length(unwind, &whole);
+	struct walked walked = walk(unwind), then;
 
 	own.overlay_at = unwind->regs[7] - 8;
 	own.overlay = unwind->regs[16] + 1;
 	nowhere.regs[7] = own.overlay_at;
 	for (int i = 0; i < 2; i++) {
 		nowhere.regs[16] = i ? (uintptr_t)&own : 0;
-		assert_int_equal(walk_length(&nowhere, &whole_then), nr + 1);
-		assert_true(whole && whole_then && !was_by_pointers);
+		then = walk(&nowhere);
+		assert_int_equal(then.nr_frames, walked.nr_frames + 1);
+		assert_true(walked.whole && then.whole && !then.by_pointers);
 	}
 	own.overlay = 12345; /* no code */
-	assert_int_equal(walk_length(&nowhere, &whole), 1);
-	assert_false(whole);
+	walked = walk(&nowhere);
+	assert_int_equal(walked.nr_frames, 1);
+	assert_false(walked.whole);
 }
 
 static void test_nowhere(void **state)
@@ -371,17 +347,17 @@ static void test_nowhere(void **state)
 static void cut(const struct unwind *unwind)
 {
 	uint64_t high = own.high;
-	size_t nr, before = SIZE_MAX;
-	bool whole;
+	size_t before = SIZE_MAX;
+	struct walked walked;
 
 	for (uint64_t size = 64 << 10; size; size /= 2) {
 		own.high = own.low + size < high ? own.low + size : high;
-		nr = walk_length(unwind, &whole);
-		assert_true(nr <= before);
-		assert_false(whole);
-		before = nr;
+		walked = walk(unwind);
+		assert_true(walked.nr_frames <= before);
+		assert_false(walked.whole);
+		before = walked.nr_frames;
 	}
-	assert_true(nr < 10);
+	assert_true(before < 10);
 }
 
 static void test_cut_off(void **state)
@@ -394,19 +370,19 @@ static void test_cut_off(void **state)
 /* Through a library whose file is not there it is a guess, wherever that ends. */
 static void hide(const struct unwind *unwind)
 {
+	struct walked walked = walk(unwind);
 	struct unwind none = *unwind;
-	bool whole;
 
-	walk_length(unwind, &whole);
-	assert_true(whole && !was_no_file && !was_by_pointers);
+	assert_true(walked.whole && !walked.no_file && !walked.by_pointers);
 	own.hidden = true;
-	walk_length(unwind, &whole);
-	assert_true(was_no_file && was_by_pointers);
+	walked = walk(unwind);
+	assert_true(walked.no_file && walked.by_pointers);
 	/* A register that is 0 for another reason. */
 	own.replaced = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	none.regs[FP] = 0;
-	assert_int_equal(walk_length(&none, &whole), 1);
-	assert_true(!whole && was_no_file && was_by_pointers);
+	walked = walk(&none);
+	assert_int_equal(walked.nr_frames, 1);
+	assert_true(!walked.whole && walked.no_file && walked.by_pointers);
 	close(own.replaced);
 }
 
@@ -415,104 +391,6 @@ static void test_hidden(void **state)
 	(void)state;
 	at_bottom = hide;
 	descend(5);
-}
-
-/* A stack of words, and code of which no file tells. */
-#define STACK 0x7000ULL
-#define CODE 0x1000ULL
-
-struct words {
-	uint64_t words[64];
-	bool endless; /* each frame has another one above it */
-	bool of_file; /* of which the code is, that cannot be read */
-};
-
-static bool read_words(void *ctx, uint64_t address, uint64_t *ret)
-{
-	const struct words *words = ctx;
-
-	if (words->endless) {
-		*ret = address % 16 ? CODE + 1 : address + 16;
-		return true;
-	}
-	if (address < STACK || address >= STACK + sizeof(words->words))
-		return false;
-	*ret = words->words[(address - STACK) / 8];
-	return true;
-}
-
-static int open_none(void *ctx, size_t module)
-{
-	(void)ctx;
-	(void)module;
-	return -1;
-}
-
-static size_t walk_words(struct words *words, uint64_t frame, bool *whole)
-{
-	const struct unwind_module code = {CODE, CODE + 4096, 0, words->of_file};
-	struct unwind unwind = {
-		.modules = &code,
-		.nr_modules = 1,
-		.read = read_words,
-		.open = open_none,
-		.ctx = words,
-	};
-
-	unwind.regs[FP] = frame;
-	unwind.regs[SP] = STACK;
-	unwind.regs[IP] = CODE + 16;
-	own.nr_modules = 0;
-	return walk_length(&unwind, whole);
-}
-
-static void test_frame_pointers(void **state)
-{
-	struct words words = {};
-	bool whole;
-
-	(void)state;
-	words.words[2] = STACK + 8 * 10;
-	words.words[3] = CODE + 32;
-	words.words[10] = STACK + 8 * 20;
-	words.words[11] = CODE + 48;
-	words.words[21] = CODE + 64; /* [20] is 0: the last one */
-	assert_int_equal(walk_words(&words, STACK + 16, &whole), 4);
-	assert_true(whole && was_by_pointers && !was_no_file);
-	words.of_file = true;
-	assert_int_equal(walk_words(&words, STACK + 16, &whole), 4);
-	assert_true(was_by_pointers && was_no_file);
-	assert_int_equal(walk_words(&words, 0, &whole), 1);
-	assert_true(!whole && was_by_pointers && was_no_file);
-	words.of_file = false;
-	/* What is no code has called nobody. */
-	words.words[11] = 77;
-	assert_int_equal(walk_words(&words, STACK + 16, &whole), 2);
-	assert_false(whole);
-	/* Where the innermost function keeps no chain, none is no end of it. */
-	assert_int_equal(walk_words(&words, 0, &whole), 1);
-	assert_false(whole);
-	/* In a circle, backwards, not a word's address, not there. */
-	words.words[11] = CODE + 48;
-	words.words[10] = STACK + 80;
-	assert_int_equal(walk_words(&words, STACK + 16, &whole), 3);
-	words.words[10] = STACK + 16;
-	assert_int_equal(walk_words(&words, STACK + 16, &whole), 3);
-	words.words[10] = STACK + 81;
-	assert_int_equal(walk_words(&words, STACK + 16, &whole), 3);
-	words.words[10] = STACK + 8 * 64;
-	assert_int_equal(walk_words(&words, STACK + 16, &whole), 3);
-	assert_false(whole);
-}
-
-static void test_endless(void **state)
-{
-	struct words words = {.endless = true};
-	bool whole;
-
-	(void)state;
-	assert_int_equal(walk_words(&words, STACK + 16, &whole), UNWIND_MAX_FRAMES);
-	assert_false(whole);
 }
 
 /* Bytes of this program's file are changed: wherever what is said of frames lies. */
@@ -525,7 +403,6 @@ static void walk_damaged(const struct unwind *unwind)
 	const Elf64_Phdr *phdr = (const Elf64_Phdr *)(image + ehdr->e_phoff);
 	uint64_t index = 0, range = 0, seed = 4242;
 	unsigned int nr_whole = 0;
-	bool whole;
 
 	own.replaced = memfd_create("damaged", MFD_CLOEXEC);
 	assert_true(image != MAP_FAILED && own.replaced >= 0);
@@ -547,8 +424,7 @@ static void walk_damaged(const struct unwind *unwind)
 			if (at < size && (i % 8 || !n))
 				assert_int_equal(pwrite(own.replaced, &changed, 1, at), 1);
 		}
-		walk_length(unwind, &whole);
-		nr_whole += whole;
+		nr_whole += walk(unwind).whole;
 		if (i % 20 == 19)
 			assert_int_equal(pwrite(own.replaced, image, size, 0), size);
 	}
@@ -571,14 +447,13 @@ static void walk_damaged_stack(const struct unwind *unwind)
 {
 	struct unwind damaged = *unwind;
 	uint64_t seed = 77;
-	bool whole;
 
 	for (int i = 0; i < 1000; i++) {
 		own.overlay_at = own.low + (random__below(&seed, 4096) & ~7ULL);
 		own.overlay = i % 2 ? own.low + random__below(&seed, 8192)
 				    : own.modules[0].start + random__below(&seed, 1 << 20);
 		damaged.regs[random__below(&seed, CFI_REGS)] ^= random__next(&seed) % 4096;
-		walk_length(&damaged, &whole);
+		walk(&damaged);
 		if (i % 4 == 3)
 			damaged = *unwind;
 	}
@@ -589,44 +464,6 @@ static void test_damaged_stack(void **state)
 	(void)state;
 	at_bottom = walk_damaged_stack;
 	descend(20);
-}
-
-static bool evaluate(const uint8_t *bytes, size_t size, uint64_t *ret)
-{
-	const struct unwind unwind = {.read = read_words,
-				      .ctx = &(struct words){.words = {11, 22, 33}}};
-	const uint64_t regs[CFI_REGS] = {[SP] = STACK, [IP] = 0x102b};
-	uint64_t steps = 0;
-	bool good = expression__evaluate(&unwind, regs, bytes, size, NULL, &steps, ret);
-
-	assert_true(steps <= size);
-	return good;
-}
-
-static void test_expressions(void **state)
-{
-	/* The procedure linkage table's: in its last half one more word has been pushed. */
-	static const uint8_t linkage[] = {0x77, 8,    0x80, 0,	  0x3f, 0x1a,
-					  0x3b, 0x2a, 0x33, 0x24, 0x22};
-	static const uint8_t in_memory[] = {0x77, 16, 0x06, 0x23, 0x81, 0x01};
-	static const uint8_t lacking[] = {0x22}, unknown[] = {0xe0}, branch[] = {0x2f, 0xfd, 0xff};
-	static const uint8_t outside[] = {0x30, 0x06}, broken[] = {0x0c, 1, 2};
-	uint8_t many[100];
-	uint64_t value;
-
-	(void)state;
-	assert_true(evaluate(linkage, sizeof(linkage), &value));
-	assert_int_equal(value, STACK + 16);
-	assert_true(evaluate(in_memory, sizeof(in_memory), &value));
-	assert_int_equal(value, 33 + 129);
-	assert_false(evaluate(lacking, sizeof(lacking), &value));
-	assert_false(evaluate(unknown, sizeof(unknown), &value));
-	assert_false(evaluate(branch, sizeof(branch), &value));
-	assert_false(evaluate(outside, sizeof(outside), &value));
-	assert_false(evaluate(broken, sizeof(broken), &value));
-	assert_false(evaluate(broken, 0, &value));
-	memset(many, 0x31, sizeof(many));
-	assert_false(evaluate(many, sizeof(many), &value));
 }
 
 int main(void)
@@ -642,11 +479,8 @@ int main(void)
 #endif
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_hidden),
-		cmocka_unit_test(test_frame_pointers),
-		cmocka_unit_test(test_endless),
 		cmocka_unit_test(test_damaged_file),
 		cmocka_unit_test(test_damaged_stack),
-		cmocka_unit_test(test_expressions),
 	};
 
 	return cmocka_run_group_tests_name("unwind", tests, NULL, NULL);
