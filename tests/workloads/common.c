@@ -169,6 +169,16 @@ uint64_t status_bytes(const char *key)
 	return strtoull(found + strlen(key), NULL, 10) * 1024;
 }
 
+__attribute__((noinline)) void use_stack(uint64_t left)
+{
+	volatile char frame[2048];
+
+	frame[0] = 1;
+	if (left > sizeof(frame))
+		use_stack(left - sizeof(frame));
+	frame[1] = frame[0];
+}
+
 void find_mapping(const volatile void *address, uintptr_t *start, uintptr_t *end)
 {
 	char *at = proc_text, *after;

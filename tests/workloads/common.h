@@ -73,6 +73,9 @@ uint64_t clock_ns(void); /* CLOCK_MONOTONIC */
  */
 char *map_alone(size_t nr_pages);
 
+/* Writes to so many bytes of the stack below the caller's frame, or a little more. */
+void use_stack(uint64_t left);
+
 /* The start and end of the mapping that holds an address, as /proc/self/maps has it. */
 void find_mapping(const volatile void *address, uintptr_t *start, uintptr_t *end);
 

@@ -12,16 +12,6 @@
 static uint64_t bytes = 1 << 20;
 static uint64_t before_bytes, after_bytes;
 
-static __attribute__((noinline)) void use_stack(uint64_t left)
-{
-	volatile char frame[2048];
-
-	frame[0] = 1;
-	if (left > sizeof(frame))
-		use_stack(left - sizeof(frame));
-	frame[1] = frame[0];
-}
-
 static void prepare(void)
 {
 	use_stack(0);

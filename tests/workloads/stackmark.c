@@ -127,16 +127,6 @@ static void start_threads(uint64_t from, uint64_t to, uint64_t bytes)
 	pthread_barrier_wait(&arrived);
 }
 
-static __attribute__((noinline)) void use_stack(uint64_t left)
-{
-	volatile char frame[2048];
-
-	frame[0] = 1;
-	if (left > sizeof(frame))
-		use_stack(left - sizeof(frame));
-	frame[1] = frame[0];
-}
-
 static void prepare(void)
 {
 	uint64_t i;

@@ -33,16 +33,6 @@ static bool prestart, hold;
 static struct worker *workers;
 static pthread_barrier_t arrived, start, finish;
 
-static __attribute__((noinline)) void use_stack(uint64_t bytes)
-{
-	volatile char frame[2048];
-
-	frame[0] = 1;
-	if (bytes > sizeof(frame))
-		use_stack(bytes - sizeof(frame));
-	frame[1] = frame[0];
-}
-
 static void write_pages(char *map, uint64_t nr)
 {
 	uint64_t i;
