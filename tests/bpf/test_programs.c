@@ -112,17 +112,23 @@ static void assert_main_limit(const json_t *process, const json_t *hit)
 	assert_number(hit, "tid", live__number(process, "pid"));
 }
 
-static void test_python(void **state)
+/* Its main thread goes down to the limit of the stack. */
+static void check_main(struct live *live, const char *words, const char *symbol, const char *outer)
 {
 	struct live_process *run;
-	json_t *report =
-		trace(*state, "/usr/bin/python3 tests/programs/nested.py", 128 + SIGSEGV, &run);
+	json_t *report = trace(live, words, 128 + SIGSEGV, &run);
 	json_t *process = first_process(report), *hit = only_hit(process, "main_limit");
 
 	live__assert_sound(report, 0);
 	assert_main_limit(process, hit);
 	assert_died_of(process, hit);
-	assert_folded(hit, NULL, "_PyEval_EvalFrameDefault");
+	assert_folded(hit, symbol, outer);
+}
+
+static void test_python(void **state)
+{
+	check_main(*state, "/usr/bin/python3 tests/programs/nested.py", NULL,
+		   "_PyEval_EvalFrameDefault");
 }
 
 static void test_python_thread(void **state)
@@ -141,15 +147,8 @@ static void test_python_thread(void **state)
 
 static void test_perl(void **state)
 {
-	struct live_process *run;
-	json_t *report =
-		trace(*state, "/usr/bin/perl tests/programs/closures.pl", 128 + SIGSEGV, &run);
-	json_t *process = first_process(report), *hit = only_hit(process, "main_limit");
-
-	live__assert_sound(report, 0);
-	assert_main_limit(process, hit);
-	assert_died_of(process, hit);
-	assert_folded(hit, "Perl_sv_clear", "Perl_runops_standard");
+	check_main(*state, "/usr/bin/perl tests/programs/closures.pl", "Perl_sv_clear",
+		   "Perl_runops_standard");
 }
 
 /* It does not look broken: what it handles is counted apart, and each overflow is one hit. */
