@@ -139,6 +139,8 @@ bool live__has(const json_t *json, const char *key, const char *value);
 /* The one process with this pid in the report; NULL: none. */
 json_t *live__find_process(const json_t *report, int64_t pid);
 json_t *live__process(const json_t *report, int64_t pid);
+/* Of a number by its path, over all processes. */
+int64_t live__sum(const json_t *report, const char *path);
 /* The row of faults.by_mapping that starts at an address, or has a name. */
 json_t *live__mapping_at(const json_t *process, const char *address);
 json_t *live__mapping_named(const json_t *process, const char *name);

@@ -81,6 +81,17 @@ json_t *live__process(const json_t *report, int64_t pid)
 	return found;
 }
 
+int64_t live__sum(const json_t *report, const char *path)
+{
+	json_t *process;
+	int64_t sum = 0;
+	size_t i;
+
+	json_array_foreach(live__at(report, "processes"), i, process) sum +=
+		live__number(process, path);
+	return sum;
+}
+
 static json_t *find_mapping(const json_t *process, const char *key, const char *value)
 {
 	json_t *row, *found = NULL;

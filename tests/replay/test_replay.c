@@ -131,17 +131,6 @@ static void contents__read(struct contents *whole, struct contents *begun, const
 	}
 }
 
-static int64_t observed(const json_t *report)
-{
-	json_t *process;
-	int64_t nr = 0;
-	size_t i;
-
-	json_array_foreach(live__at(report, "processes"), i, process) nr +=
-		live__number(process, "check.observed");
-	return nr;
-}
-
 /* The report of these bytes as JSON: its exit status; the error output is without the file's name.
  */
 static int report_bytes(const uint8_t *data, size_t size, char **ret_out, char **ret_err)
@@ -186,7 +175,7 @@ static void check_piece(const char *name, const uint8_t *data, size_t file_size,
 		fail_msg("%s, %zu bytes: %s", name, size, err);
 	json = saved__parse(out);
 	contents__read(&whole, &begun, data, file_size, size);
-	assert_in_range(observed(json), whole.nr_faults, begun.nr_faults);
+	assert_in_range(live__sum(json, "check.observed"), whole.nr_faults, begun.nr_faults);
 	duration_ns = json_real_value(live__at(json, "session.duration_s")) * 1e9;
 	/* JSON has microseconds. */
 	assert_true(duration_ns >= (double)(whole.last_ns - whole.first_ns) - 1000);
