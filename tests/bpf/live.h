@@ -80,6 +80,11 @@ void live__await_tracing(struct live_process *memtrace);
 /* For a condition that is not a line or an end: look again in a moment, but not after the limit. */
 int64_t live__now_ns(void);
 void live__wait_a_moment(int64_t limit_ns);
+/*
+ * Until memtrace has unwound all stacks that were copied for it: who runs into something next finds
+ * room for another one.
+ */
+void live__await_stacks(const struct live_process *memtrace);
 /* Reads all that it prints until it ends; its wait status. */
 int live__wait(struct live_process *process);
 /* 0..255, or 128 + signal, as a shell has it. */
@@ -124,6 +129,36 @@ json_t *live__trace_pid(struct live *live, const char *options, const char *word
  */
 json_t *live__trace_pair(struct live *live, const char *options,
 			 struct live_process *const workloads[2], int signo, json_t *results[2]);
+
+/* One workload of several that one memtrace traces: to start it takes its time in a guest. */
+struct live_run {
+	const char *words;	       /* of the workload, which is started; or */
+	struct live_process *workload; /* it was started before */
+	pid_t pid;		       /* that is traced; 0: the workload's own */
+	json_t *result;		       /* of those that wait for their end */
+	int code;		       /* of those that have gone to it */
+	json_t *process;
+};
+
+/* memtrace on all of them, which it traces already; its report will be in *ret_path. */
+struct live_process *live__start_runs(struct live *live, const char *options, struct live_run *runs,
+				      size_t nr, struct live_path *ret_path);
+/* When memtrace has ended: the process of each. */
+json_t *live__load_runs(struct live *live, const struct live_path *path, struct live_run *runs,
+			size_t nr);
+/*
+ * They act one after the other; then SIGINT ends memtrace: the result and the process of each, and
+ * the report. They still wait for their end, to which live__end_each() lets them go.
+ */
+json_t *live__trace_each(struct live *live, const char *options, struct live_run *runs, size_t nr);
+void live__end_each(struct live_run *runs, size_t nr);
+/*
+ * Each goes to its end before the next one acts, and memtrace ends with the last of them: the exit
+ * code and the process of each, and the report, which is sound. What they have said is there to be
+ * read.
+ */
+json_t *live__trace_to_ends(struct live *live, const char *options, struct live_run *runs,
+			    size_t nr);
 /* memtrace -- workload: the result line (NULL wanted: none is read), exit code, report. */
 json_t *live__trace_command(struct live *live, const char *options, const char *words,
 			    json_t **ret_result, int *ret_exit_code);

@@ -50,7 +50,6 @@ static const struct expected pkey_cases[] = {
 
 struct run {
 	json_t *report, *process, *said;
-	int code; /* of a workload that died */
 };
 
 static bool is_text(const json_t *json, const char *path, const char *value)
@@ -253,67 +252,76 @@ static void assert_crashes(const struct run *run, const struct expected *expecte
 	}
 }
 
-static void check_handled(struct live *live, const struct expected *expected)
-{
-	struct run run = {};
-	char words[256];
+/* So many at most are traced by one memtrace. */
+#define MAX_RUNS 8
+#define BATCH 6
+_Static_assert(NR_CASES % BATCH == 0 && BATCH <= MAX_RUNS, "whole batches");
 
-	snprintf(words, sizeof(words), "badaccess --times %d %s", TIMES, expected->words);
+struct batch {
+	struct live_run runs[MAX_RUNS];
+	char words[MAX_RUNS][128];
+};
+
+static void batch__add(struct batch *batch, size_t i, const char *options, const char *words)
+{
+	snprintf(batch->words[i], sizeof(batch->words[i]), "badaccess %s %s", options, words);
+	batch->runs[i].words = batch->words[i];
+}
+
+static void check_handled(struct live *live, const struct expected *expected, size_t nr)
+{
+	struct batch batch = {};
+	struct run run = {};
+	char times[32];
+
+	snprintf(times, sizeof(times), "--times %d", TIMES);
+	for (size_t i = 0; i < nr; i++)
+		batch__add(&batch, i, times, expected[i].words);
 	beside_another = another_memtrace();
-	run.report = live__trace_pid(live, ALL, words, &run.said);
+	run.report = live__trace_each(live, ALL, batch.runs, nr);
 	beside_another |= another_memtrace();
 	live__assert_sound(run.report, 0);
-	run.process = live__process(run.report, live__number(run.said, "pid"));
-	assert_number(run.said, "handled", TIMES);
-	assert_true(json_is_null(live__at(run.process, "end")));
-	assert_crashes(&run, expected, 0, TIMES);
+	for (size_t i = 0; i < nr; i++) {
+		run.process = batch.runs[i].process;
+		run.said = batch.runs[i].result;
+		assert_number(run.said, "handled", TIMES);
+		assert_true(json_is_null(live__at(run.process, "end")));
+		assert_crashes(&run, &expected[i], 0, TIMES);
+	}
+	live__end_each(batch.runs, nr);
 }
 
-/* To its end, which is memtrace's own. */
-static void trace_fatal(struct live *live, const char *words, struct run *ret)
+static void check_fatal(struct live *live, const struct expected *expected, size_t nr)
 {
-	struct live_process *workload, *memtrace;
-	char path[128], text[256];
-
-	workload = live__start_workload(live, words);
-	live__report_path(live, path, sizeof(path));
-	snprintf(text, sizeof(text), "-p %d -i 0 -F json -o %s " ALL, workload->pid, path);
-	memtrace = live__start_memtrace(live, text);
-	live__await_tracing(memtrace);
-	live__say(workload, "\n");
-	ret->said = live__read_json(live, workload);
-	ret->code = live__exit_code(workload);
-	assert_int_equal(live__exit_code(memtrace), 0);
-	ret->report = live__load_report(live, path);
-	live__assert_sound(ret->report, 0);
-	ret->process = live__process(ret->report, live__number(ret->said, "pid"));
-}
-
-static void check_fatal(struct live *live, const struct expected *expected)
-{
-	int signo = strcmp(expected->signal, "SIGBUS") ? SIGSEGV : SIGBUS;
+	struct batch batch = {};
 	struct run run = {};
-	char words[256];
 
-	snprintf(words, sizeof(words), "badaccess --fatal %s", expected->words);
+	for (size_t i = 0; i < nr; i++)
+		batch__add(&batch, i, "--fatal", expected[i].words);
 	beside_another = another_memtrace();
-	trace_fatal(live, words, &run);
+	run.report = live__trace_to_ends(live, ALL, batch.runs, nr);
 	beside_another |= another_memtrace();
-	assert_int_equal(run.code, 128 + signo);
-	assert_number(run.process, "end.signal", signo);
-	assert_crashes(&run, expected, 1, 0);
+	for (size_t i = 0; i < nr; i++) {
+		int signo = strcmp(expected[i].signal, "SIGBUS") ? SIGSEGV : SIGBUS;
+
+		run.process = batch.runs[i].process;
+		run.said = live__read_json(live, batch.runs[i].workload);
+		assert_int_equal(batch.runs[i].code, 128 + signo);
+		assert_number(run.process, "end.signal", signo);
+		assert_crashes(&run, &expected[i], 1, 0);
+	}
 }
 
 static void test_handled(void **state)
 {
-	for (size_t i = 0; i < NR_CASES; i++)
-		check_handled(*state, &cases[i]);
+	for (size_t i = 0; i < NR_CASES; i += BATCH)
+		check_handled(*state, &cases[i], BATCH);
 }
 
 static void test_fatal(void **state)
 {
-	for (size_t i = 0; i < NR_CASES; i++)
-		check_fatal(*state, &cases[i]);
+	for (size_t i = 0; i < NR_CASES; i += BATCH)
+		check_fatal(*state, &cases[i], BATCH);
 }
 
 static void test_protection_key(void **state)
@@ -324,21 +332,16 @@ static void test_protection_key(void **state)
 		printf("skip: this processor has no protection keys\n");
 		skip();
 	}
-	for (size_t i = 0; i < 2; i++) {
-		check_handled(*state, &pkey_cases[i]);
-		check_fatal(*state, &pkey_cases[i]);
-	}
+	check_handled(*state, pkey_cases, 2);
+	check_fatal(*state, pkey_cases, 2);
 }
 
-static char *symbols_of(struct live *live, const char *words)
+static char *symbols_of(const json_t *process)
 {
 	char *symbols = calloc(1, 4096);
-	struct run run = {};
-	json_t *list, *frame;
+	json_t *list = live__at(process, "crashes.list"), *frame;
 	size_t i;
 
-	trace_fatal(live, words, &run);
-	list = live__at(run.process, "crashes.list");
 	assert_int_equal(json_array_size(list), 1);
 	json_array_foreach(live__at(json_array_get(list, 0), "stack.frames"), i, frame)
 	{
@@ -354,19 +357,25 @@ static char *symbols_of(struct live *live, const char *words)
 static void test_frame_pointers(void **state)
 {
 	static const char *const words[] = {
-		"--kind null",
-		"--kind call",
-		"--kind exec --thread",
-		"--kind rodata --thread",
+		"badaccess --fatal --kind null",
+		"badaccess-fp --fatal --kind null",
+		"badaccess --fatal --kind call",
+		"badaccess-fp --fatal --kind call",
+		"badaccess --fatal --kind exec --thread",
+		"badaccess-fp --fatal --kind exec --thread",
+		"badaccess --fatal --kind rodata --thread",
+		"badaccess-fp --fatal --kind rodata --thread",
 	};
+	struct live_run runs[sizeof(words) / sizeof(*words)] = {};
+	size_t nr = sizeof(words) / sizeof(*words);
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		char text[128], *with, *without;
+	for (size_t i = 0; i < nr; i++)
+		runs[i].words = words[i];
+	live__trace_to_ends(*state, ALL, runs, nr);
+	for (size_t i = 0; i < nr; i += 2) {
+		char *without = symbols_of(runs[i].process);
+		char *with = symbols_of(runs[i + 1].process);
 
-		snprintf(text, sizeof(text), "badaccess --fatal %s", words[i]);
-		without = symbols_of(*state, text);
-		snprintf(text, sizeof(text), "badaccess-fp --fatal %s", words[i]);
-		with = symbols_of(*state, text);
 		assert_non_null(strstr(with, " do_access"));
 		assert_string_equal(with, without);
 		free(with);
@@ -406,32 +415,28 @@ static void test_barrier(void **state)
 /* A child that dies, and its parent that does not. */
 static void test_child(void **state)
 {
+	struct live_run traced = {.words = "badaccess --kind hole --fatal --child"};
 	struct run parent = {}, child = {};
-	struct live_process *workload, *memtrace;
 	struct live *live = *state;
-	int64_t pid, parent_pid;
-	char path[128], text[256];
+	struct live_process *memtrace;
+	struct live_path path;
+	int64_t pid;
 
-	workload = live__start_workload(live, "badaccess --kind hole --fatal --child");
-	parent_pid = workload->pid;
-	live__report_path(live, path, sizeof(path));
-	snprintf(text, sizeof(text), "-f -p %d -i 0 -F json -o %s " ALL, workload->pid, path);
-	memtrace = live__start_memtrace(live, text);
-	live__await_tracing(memtrace);
-	live__say(workload, "\n");
-	child.said = live__read_json(live, workload);
-	parent.said = live__read_json(live, workload);
-	live__close_stdin(workload);
-	assert_int_equal(live__exit_code(workload), 0);
+	memtrace = live__start_runs(live, "-f " ALL, &traced, 1, &path);
+	live__say(traced.workload, "\n");
+	child.said = live__read_json(live, traced.workload);
+	parent.said = live__read_json(live, traced.workload);
+	live__end_each(&traced, 1);
+	assert_int_equal(traced.code, 0);
 	assert_int_equal(live__exit_code(memtrace), 0);
-	parent.report = child.report = live__load_report(live, path);
+	parent.report = child.report = live__load_runs(live, &path, &traced, 1);
 	live__assert_sound(parent.report, 0);
 	pid = live__number(parent.said, "child");
 	assert_number(child.said, "pid", pid);
 	assert_number(parent.said, "child_signal", SIGSEGV);
 	child.process = live__process(child.report, pid);
 	assert_crashes(&child, &cases[4], 1, 0);
-	parent.process = live__process(parent.report, parent_pid);
+	parent.process = traced.process;
 	assert_number(parent.process, "crashes.fatal", 0);
 	assert_number(parent.process, "crashes.handled", 0);
 	assert_int_equal(json_array_size(live__at(parent.process, "crashes.list")), 0);
@@ -466,26 +471,22 @@ static void test_command_and_recording(void **state)
 static void test_sent(void **state)
 {
 	static const int signals[] = {SIGSEGV, SIGBUS};
+	struct live_run runs[] = {{.words = "fault --idle"}, {.words = "fault --idle"}};
 	struct live *live = *state;
+	struct live_process *memtrace;
+	struct live_path path;
 
+	memtrace = live__start_runs(live, "", runs, 2, &path);
 	for (size_t i = 0; i < 2; i++) {
-		struct live_process *workload = live__start_workload(live, "fault --idle"),
-				    *memtrace;
-		struct live_path path = live__path(live, i ? "bus.json" : "segv.json");
-		pid_t pid = workload->pid;
-		json_t *process;
-		char text[256];
-
-		snprintf(text, sizeof(text), "-p %d -i 0 -F json -o %s", pid, path.s);
-		memtrace = live__start_memtrace(live, text);
-		live__await_tracing(memtrace);
-		kill(pid, signals[i]);
-		assert_int_equal(live__exit_code(workload), 128 + signals[i]);
-		assert_int_equal(live__exit_code(memtrace), 0);
-		process = live__process(live__load_report(live, path.s), pid);
-		assert_number(process, "crashes.fatal", 0);
-		assert_number(process, "crashes.handled", 0);
-		assert_number(process, "end.signal", signals[i]);
+		kill(runs[i].pid, signals[i]);
+		assert_int_equal(live__exit_code(runs[i].workload), 128 + signals[i]);
+	}
+	assert_int_equal(live__exit_code(memtrace), 0);
+	live__load_runs(live, &path, runs, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_number(runs[i].process, "crashes.fatal", 0);
+		assert_number(runs[i].process, "crashes.handled", 0);
+		assert_number(runs[i].process, "end.signal", signals[i]);
 	}
 }
 
