@@ -18,27 +18,29 @@ struct overflow {
 	int code; /* of the workload, as a shell has it */
 };
 
-/* The workload's end is memtrace's: it is not interrupted. */
-static void trace(struct live *live, const char *words, struct overflow *ret)
-{
-	bool handled = strstr(words, "--handled");
-	struct live_process *workload, *memtrace;
-	char path[128], text[512];
+#define MAX_WORKLOADS 4
 
-	workload = live__start_workload(live, words);
-	live__report_path(live, path, sizeof(path));
-	snprintf(text, sizeof(text), "-p %d -i 0 -F json -o %s " ALL, workload->pid, path);
-	memtrace = live__start_memtrace(live, text);
-	live__await_tracing(memtrace);
-	live__say(workload, "\n");
-	ret->plan = live__read_json(live, workload);
-	ret->seen = handled ? live__read_json(live, workload) : NULL;
-	ret->code = live__exit_code(workload);
-	assert_int_equal(live__exit_code(memtrace), 0);
-	ret->report = live__load_report(live, path);
-	live__assert_sound(ret->report, 0);
-	assert_string_equal(live__text(ret->report, "session.ended_by"), "target_exit");
-	ret->process = live__process(ret->report, live__number(ret->plan, "pid"));
+/* By one memtrace, whose end is that of the last workload: none is interrupted. */
+static void trace(struct live *live, const char *const *words, size_t nr, struct overflow *ret)
+{
+	struct live_run runs[MAX_WORKLOADS] = {};
+	json_t *report;
+	size_t i;
+
+	assert_true(nr <= MAX_WORKLOADS);
+	for (i = 0; i < nr; i++)
+		runs[i].words = words[i];
+	report = live__trace_to_ends(live, ALL, runs, nr);
+	assert_string_equal(live__text(report, "session.ended_by"), "target_exit");
+	for (i = 0; i < nr; i++) {
+		ret[i] = (struct overflow){.report = report,
+					   .process = runs[i].process,
+					   .plan = live__read_json(live, runs[i].workload),
+					   .code = runs[i].code};
+		assert_number(ret[i].plan, "pid", runs[i].pid);
+		if (strstr(words[i], "--handled"))
+			ret[i].seen = live__read_json(live, runs[i].workload);
+	}
 }
 
 static json_t *only_hit(const json_t *process, const char *kind)
@@ -120,18 +122,20 @@ static void check_main_hit(const struct overflow *overflow, int64_t limit)
 
 static void test_main_limit(void **state)
 {
-	struct overflow overflow;
+	static const char *const words[] = {
+		"stackover --limit 1M",
+		"stackover --limit 512K",
+		"stackover --limit 8M",
+	};
+	struct overflow overflows[3];
 
-	trace(*state, "stackover --limit 1M", &overflow);
-	assert_int_equal(overflow.code, 128 + SIGSEGV);
-	check_main_hit(&overflow, 1 << 20);
-	assert_number(overflow.process, "end.signal", SIGSEGV);
-	assert_true(json_is_null(live__at(overflow.process, "end.exit_code")));
-
-	trace(*state, "stackover --limit 512K", &overflow);
-	check_main_hit(&overflow, 512 << 10);
-	trace(*state, "stackover --limit 8M", &overflow);
-	check_main_hit(&overflow, 8 << 20);
+	trace(*state, words, 3, overflows);
+	assert_int_equal(overflows[0].code, 128 + SIGSEGV);
+	check_main_hit(&overflows[0], 1 << 20);
+	assert_number(overflows[0].process, "end.signal", SIGSEGV);
+	assert_true(json_is_null(live__at(overflows[0].process, "end.exit_code")));
+	check_main_hit(&overflows[1], 512 << 10);
+	check_main_hit(&overflows[2], 8 << 20);
 }
 
 static void test_main_handled(void **state)
@@ -143,13 +147,15 @@ static void test_main_handled(void **state)
 		"stackover --limit 8M --handled --mutual",
 		"stackover-fp --limit 1M --handled --mutual",
 	};
-	struct overflow overflow;
+	struct overflow overflows[4];
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		trace(*state, words[i], &overflow);
-		assert_int_equal(overflow.code, 0);
-		check_main_hit(&overflow, live__number(overflow.plan, "limit_bytes"));
-		assert_number(overflow.process, "end.exit_code", 0);
+	trace(*state, words, 4, overflows);
+	for (size_t i = 0; i < 4; i++) {
+		const struct overflow *overflow = &overflows[i];
+
+		assert_int_equal(overflow->code, 0);
+		check_main_hit(overflow, live__number(overflow->plan, "limit_bytes"));
+		assert_number(overflow->process, "end.exit_code", 0);
 	}
 }
 
@@ -179,15 +185,18 @@ static void check_thread_hit(const struct overflow *overflow, int64_t limit)
 
 static void test_thread_guard(void **state)
 {
-	struct overflow overflow;
+	static const char *const words[] = {
+		"stackover --mode thread --limit 256K --handled",
+		"stackover --mode thread --limit 64K",
+	};
+	struct overflow overflows[2];
 
-	trace(*state, "stackover --mode thread --limit 256K --handled", &overflow);
-	assert_int_equal(overflow.code, 0);
-	check_thread_hit(&overflow, 256 << 10);
-	trace(*state, "stackover --mode thread --limit 64K", &overflow);
-	assert_int_equal(overflow.code, 128 + SIGSEGV);
-	check_thread_hit(&overflow, 64 << 10);
-	assert_number(overflow.process, "end.signal", SIGSEGV);
+	trace(*state, words, 2, overflows);
+	assert_int_equal(overflows[0].code, 0);
+	check_thread_hit(&overflows[0], 256 << 10);
+	assert_int_equal(overflows[1].code, 128 + SIGSEGV);
+	check_thread_hit(&overflows[1], 64 << 10);
+	assert_number(overflows[1].process, "end.signal", SIGSEGV);
 }
 
 /* What the handler saw, whether the program died, and how it is told among the bad accesses. */
@@ -284,44 +293,62 @@ static void check_growsdown(const struct overflow *overflow)
 	assert_number(hit, "size_bytes", limit);
 }
 
-static void check_both(struct live *live, const char *words, void (*check)(const struct overflow *))
+/* Each of one or two as it is, and handled. */
+static void check_both(struct live *live, const char *const *words, size_t nr,
+		       void (*check)(const struct overflow *))
 {
-	struct overflow overflow;
-	char handled[128];
+	struct overflow overflows[MAX_WORKLOADS];
+	const char *all[MAX_WORKLOADS];
+	char handled[2][128];
+	size_t i;
 
-	trace(live, words, &overflow);
-	check(&overflow);
-	snprintf(handled, sizeof(handled), "%s --handled", words);
-	trace(live, handled, &overflow);
-	check(&overflow);
+	assert_true(nr <= 2);
+	for (i = 0; i < nr; i++) {
+		snprintf(handled[i], sizeof(handled[i]), "%s --handled", words[i]);
+		all[2 * i] = words[i];
+		all[2 * i + 1] = handled[i];
+	}
+	trace(live, all, 2 * nr, overflows);
+	for (i = 0; i < 2 * nr; i++)
+		check(&overflows[i]);
 }
 
 static void test_guard_gap(void **state)
 {
-	check_both(*state, "stackover --mode gap", check_gap);
-	check_both(*state, "stackover --mode gap --limit 2M --mutual", check_gap);
+	static const char *const words[] = {"stackover --mode gap",
+					    "stackover --mode gap --limit 2M --mutual"};
+
+	check_both(*state, words, 2, check_gap);
 }
 
 static void test_no_memory(void **state)
 {
-	check_both(*state, "stackover --mode as", check_address_space);
+	static const char *const words[] = {"stackover --mode as"};
+
+	check_both(*state, words, 1, check_address_space);
 }
 
 static void test_altstack(void **state)
 {
-	check_both(*state, "stackover --mode altstack", check_altstack);
-	check_both(*state, "stackover --mode altstack --limit 16K", check_altstack);
+	static const char *const words[] = {"stackover --mode altstack",
+					    "stackover --mode altstack --limit 16K"};
+
+	check_both(*state, words, 2, check_altstack);
 }
 
 /* Of a program that switches stacks by itself, as runtimes with threads of their own do. */
 static void test_fiber(void **state)
 {
-	check_both(*state, "stackover --mode fiber", check_fiber);
+	static const char *const words[] = {"stackover --mode fiber"};
+
+	check_both(*state, words, 1, check_fiber);
 }
 
 static void test_growsdown(void **state)
 {
-	check_both(*state, "stackover --mode growsdown", check_growsdown);
+	static const char *const words[] = {"stackover --mode growsdown"};
+
+	check_both(*state, words, 1, check_growsdown);
 }
 
 /* A handler that has nowhere to run: the kernel takes it away, and the program dies of one hit. */
@@ -331,19 +358,21 @@ static void test_no_room(void **state)
 		"stackover --limit 1M --no-altstack",
 		"stackover --mode thread --no-altstack",
 	};
-	struct overflow overflow;
+	struct overflow overflows[2];
 	json_t *hit;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		trace(*state, words[i], &overflow);
-		assert_int_equal(overflow.code, 128 + SIGSEGV);
-		hit = only_hit(overflow.process, i ? "thread_guard" : "main_limit");
+	trace(*state, words, 2, overflows);
+	for (size_t i = 0; i < 2; i++) {
+		const struct overflow *overflow = &overflows[i];
+
+		assert_int_equal(overflow->code, 128 + SIGSEGV);
+		hit = only_hit(overflow->process, i ? "thread_guard" : "main_limit");
 		assert_true(json_is_true(live__at(hit, "handled")));
 		assert_true(json_is_true(live__at(hit, "died")));
-		assert_number(overflow.process, "crashes.fatal", 1);
-		assert_number(overflow.process, "crashes.handled", 0);
-		assert_number(overflow.process, "end.signal", SIGSEGV);
-		assert_recursion(&overflow, hit);
+		assert_number(overflow->process, "crashes.fatal", 1);
+		assert_number(overflow->process, "crashes.handled", 0);
+		assert_number(overflow->process, "end.signal", SIGSEGV);
+		assert_recursion(overflow, hit);
 	}
 }
 
@@ -355,37 +384,32 @@ static void test_no_hit(void **state)
 		"stackover --mode null --handled",
 		"stackover --mode wild --handled",
 	};
-	struct overflow overflow;
-	size_t i;
+	struct overflow overflows[4];
 
-	for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		trace(*state, words[i], &overflow);
-		assert_int_equal(overflow.code, overflow.seen ? 0 : 128 + SIGSEGV);
-		assert_int_equal(json_array_size(live__at(overflow.process, "stack.hits")), 0);
+	trace(*state, words, 4, overflows);
+	for (size_t i = 0; i < 4; i++) {
+		const struct overflow *overflow = &overflows[i];
+
+		assert_int_equal(overflow->code, overflow->seen ? 0 : 128 + SIGSEGV);
+		assert_int_equal(json_array_size(live__at(overflow->process, "stack.hits")), 0);
 	}
 }
 
 /* A signal that somebody sends is no bad access. */
 static void test_sent_signal(void **state)
 {
-	struct live_process *workload, *memtrace;
+	struct live_run run = {.words = "fault --idle"};
 	struct live *live = *state;
-	char path[128], text[256];
-	json_t *process;
-	pid_t pid;
+	struct live_process *memtrace;
+	struct live_path path;
 
-	workload = live__start_workload(live, "fault --idle");
-	pid = workload->pid;
-	live__report_path(live, path, sizeof(path));
-	snprintf(text, sizeof(text), "-p %d -i 0 -F json -o %s", pid, path);
-	memtrace = live__start_memtrace(live, text);
-	live__await_tracing(memtrace);
-	kill(pid, SIGSEGV);
-	assert_int_equal(live__exit_code(workload), 128 + SIGSEGV);
+	memtrace = live__start_runs(live, "", &run, 1, &path);
+	kill(run.pid, SIGSEGV);
+	assert_int_equal(live__exit_code(run.workload), 128 + SIGSEGV);
 	assert_int_equal(live__exit_code(memtrace), 0);
-	process = live__process(live__load_report(live, path), pid);
-	assert_int_equal(json_array_size(live__at(process, "stack.hits")), 0);
-	assert_number(process, "end.signal", SIGSEGV);
+	live__load_runs(live, &path, &run, 1);
+	assert_int_equal(json_array_size(live__at(run.process, "stack.hits")), 0);
+	assert_number(run.process, "end.signal", SIGSEGV);
 }
 
 static void test_command(void **state)
@@ -411,19 +435,20 @@ static void test_command(void **state)
 /* The kernel's own measure (VmStk) is the judge. */
 static void test_peak(void **state)
 {
-	static const char *const words[] = {"stackgrow --bytes 256K", "stackgrow --bytes 1M",
-					    "stackgrow --bytes 4M"};
+	struct live_run runs[] = {{.words = "stackgrow --bytes 256K"},
+				  {.words = "stackgrow --bytes 1M"},
+				  {.words = "stackgrow --bytes 4M"}};
+	size_t i, nr = sizeof(runs) / sizeof(*runs);
 	json_t *report, *process, *result;
 	struct rlimit limit;
 	int code;
-	size_t i;
 
 	getrlimit(RLIMIT_STACK, &limit);
-	for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		report = live__trace_pid(*state, ALL, words[i], &result);
-		live__assert_sound(report, 0);
-		process = live__process(report, live__number(result, "pid"));
-		assert_number(process, "stack.peak_bytes", live__number(result, "stack_bytes"));
+	live__assert_sound(live__trace_each(*state, ALL, runs, nr), 0);
+	for (i = 0; i < nr; i++) {
+		process = runs[i].process;
+		assert_number(process, "stack.peak_bytes",
+			      live__number(runs[i].result, "stack_bytes"));
 		if (limit.rlim_cur != RLIM_INFINITY)
 			assert_number(process, "stack.limit_bytes", (int64_t)limit.rlim_cur);
 		assert_int_equal(json_array_size(live__at(process, "stack.hits")), 0);
@@ -437,24 +462,21 @@ static void test_unlimited(void **state)
 {
 	char *argv[] = {"/bin/sh", "-c", "ulimit -s unlimited && exec build/workloads/fault --wait",
 			NULL};
-	struct live_process *workload, *memtrace;
+	struct live_process *memtrace;
 	struct live *live = *state;
-	char path[128], text[256];
-	json_t *process;
+	struct live_run run = {};
+	struct live_path path;
 	struct rlimit limit;
 
 	getrlimit(RLIMIT_STACK, &limit);
 	assert_true(limit.rlim_max == RLIM_INFINITY);
-	workload = live__start(live, argv);
-	live__read_json(live, workload);
-	live__report_path(live, path, sizeof(path));
-	snprintf(text, sizeof(text), "-p %d -i 0 -F json -o %s", workload->pid, path);
-	memtrace = live__start_memtrace(live, text);
-	live__await_tracing(memtrace);
+	run.workload = live__start(live, argv);
+	live__read_json(live, run.workload);
+	memtrace = live__start_runs(live, "", &run, 1, &path);
 	kill(memtrace->pid, SIGINT);
 	assert_int_equal(live__exit_code(memtrace), 0);
-	process = live__process(live__load_report(live, path), workload->pid);
-	assert_true(json_is_null(live__at(process, "stack.limit_bytes")));
+	live__load_runs(live, &path, &run, 1);
+	assert_true(json_is_null(live__at(run.process, "stack.limit_bytes")));
 }
 
 int main(void)
