@@ -51,22 +51,24 @@ static void assert_growth(const json_t *process, const json_t *result)
 		      now - growth + live__number(result, "peak_growth_bytes"));
 }
 
-static json_t *trace(struct live *live, const char *words, json_t **ret_result)
+/* They act one after the other, and are let go. */
+static void trace(struct live *live, struct live_run *runs, size_t nr,
+		  void (*check)(const json_t *process, const json_t *result))
 {
-	json_t *report;
-
-	report = live__trace_pid(live, ALL, words, ret_result);
-	live__assert_sound(report, 0);
-	assert_number(*ret_result, "outside", 0);
-	assert_number(*ret_result, "after", 0);
-	return live__process(report, live__number(*ret_result, "pid"));
+	live__assert_sound(live__trace_each(live, ALL, runs, nr), 0);
+	for (size_t i = 0; i < nr; i++) {
+		assert_number(runs[i].result, "outside", 0);
+		assert_number(runs[i].result, "after", 0);
+		if (check)
+			check(runs[i].process, runs[i].result);
+	}
+	live__end_each(runs, nr);
 }
 
-static void check_brk(struct live *live, const char *words)
-{
-	json_t *process, *result;
+#define TRACE(live, runs, check) trace(live, runs, sizeof(runs) / sizeof((runs)[0]), check)
 
-	process = trace(live, words, &result);
+static void check_brk(const json_t *process, const json_t *result)
+{
 	assert_call(process, "brk", live__number(result, "calls"), live__number(result, "failed"),
 		    live__number(result, "grown_bytes"));
 	assert_growth(process, result);
@@ -76,29 +78,34 @@ static void check_brk(struct live *live, const char *words)
 
 static void test_brk(void **state)
 {
-	check_brk(*state, "brksteps --steps 65536");
-	check_brk(*state, "brksteps --steps 65536,131072,-65536,4096,-8192");
-	check_brk(*state, "brksteps --steps 1048576,-1048576,2097152 --touch");
-	check_brk(*state, "brksteps --steps 1048576,-524288,524288 --touch");
+	struct live_run runs[] = {
+		{.words = "brksteps --steps 65536"},
+		{.words = "brksteps --steps 65536,131072,-65536,4096,-8192"},
+		{.words = "brksteps --steps 1048576,-1048576,2097152 --touch"},
+		{.words = "brksteps --steps 1048576,-524288,524288 --touch"},
+	};
+
+	TRACE(*state, runs, check_brk);
 }
 
 static void test_brk_fails(void **state)
 {
-	json_t *process, *result;
+	struct live_run runs[] = {{.words = "brksteps --steps 65536,4096 --fail 3"}};
 
-	check_brk(*state, "brksteps --steps 65536,4096 --fail 3");
-	process = trace(*state, "brksteps --steps 65536,4096 --fail 3", &result);
-	assert_int_equal(live__failures(process, "brk", ENOMEM), 3);
+	TRACE(*state, runs, check_brk);
+	assert_int_equal(live__failures(runs[0].process, "brk", ENOMEM), 3);
 }
 
 /* The break is what the kernel has: /proc/PID/maps ends the heap there. */
 static void test_brk_position(void **state)
 {
-	json_t *process, *result, *breaks, *row;
+	struct live_run runs[] = {{.words = "brksteps --steps 65536,131072,-65536 --touch"}};
+	json_t *process, *breaks, *row;
 	uint64_t last;
 
-	process = trace(*state, "brksteps --steps 65536,131072,-65536 --touch", &result);
-	breaks = live__at(result, "breaks");
+	TRACE(*state, runs, NULL);
+	process = runs[0].process;
+	breaks = live__at(runs[0].result, "breaks");
 	last = strtoull(json_string_value(json_array_get(breaks, json_array_size(breaks) - 1)),
 			NULL, 16);
 	row = live__mapping_named(process, "[heap]");
@@ -108,13 +115,8 @@ static void test_brk_position(void **state)
 			 live__number(process, "heap.brk_bytes"));
 }
 
-static void check_mmaps(struct live *live, const char *options)
+static void check_mmaps(const json_t *process, const json_t *result)
 {
-	json_t *process, *result;
-	char words[256];
-
-	snprintf(words, sizeof(words), "mmaps %s", options);
-	process = trace(live, words, &result);
 	assert_calls(process, result);
 	assert_growth(process, result);
 	assert_number(process, "faults.minor", live__number(result, "minor"));
@@ -122,28 +124,39 @@ static void check_mmaps(struct live *live, const char *options)
 
 static void test_mmap(void **state)
 {
-	check_mmaps(*state, "--count 1 --bytes 4096");
-	check_mmaps(*state, "--count 16 --bytes 1M");
-	check_mmaps(*state, "--count 16 --bytes 64K --unmap 16");
-	check_mmaps(*state, "--count 5 --bytes 64K --unmap 2 --touch");
+	struct live_run runs[] = {
+		{.words = "mmaps --count 1 --bytes 4096"},
+		{.words = "mmaps --count 16 --bytes 1M"},
+		{.words = "mmaps --count 16 --bytes 64K --unmap 16"},
+		{.words = "mmaps --count 5 --bytes 64K --unmap 2 --touch"},
+	};
+
+	TRACE(*state, runs, check_mmaps);
 }
 
 static void test_mremap(void **state)
 {
-	check_mmaps(*state, "--count 4 --bytes 1M --grow 4");
-	check_mmaps(*state, "--count 4 --bytes 1M --shrink 3");
-	check_mmaps(*state, "--count 4 --bytes 1M --move 4");
-	check_mmaps(*state, "--count 6 --bytes 256K --grow 2 --move 3 --shrink 1 --unmap 3");
+	struct live_run runs[] = {
+		{.words = "mmaps --count 4 --bytes 1M --grow 4"},
+		{.words = "mmaps --count 4 --bytes 1M --shrink 3"},
+		{.words = "mmaps --count 4 --bytes 1M --move 4"},
+		{.words = "mmaps --count 6 --bytes 256K --grow 2 --move 3 --shrink 1 --unmap 3"},
+	};
+
+	TRACE(*state, runs, check_mmaps);
 }
 
 /* Faults follow a mapping that has moved: its pages are there already. */
 static void test_mremap_mappings(void **state)
 {
-	json_t *process, *result, *mapping;
+	struct live_run runs[] = {
+		{.words = "mmaps --count 4 --bytes 256K --grow 1 --move 2 --touch"}};
+	json_t *process, *mapping;
 	size_t i;
 
-	process = trace(*state, "mmaps --count 4 --bytes 256K --grow 1 --move 2 --touch", &result);
-	json_array_foreach(live__at(result, "mappings"), i, mapping)
+	TRACE(*state, runs, NULL);
+	process = runs[0].process;
+	json_array_foreach(live__at(runs[0].result, "mappings"), i, mapping)
 		assert_number(live__mapping_at(process, live__text(mapping, "address")),
 			      "mapped_bytes", live__number(mapping, "bytes"));
 	assert_number(process, "faults.by_region.anon", 4 * 64);
@@ -151,27 +164,37 @@ static void test_mremap_mappings(void **state)
 
 static void test_protect_and_advise(void **state)
 {
-	check_mmaps(*state, "--count 3 --bytes 64K --protect 3");
-	check_mmaps(*state, "--count 3 --bytes 64K --dontneed 7 --touch");
-	check_mmaps(*state, "--count 1 --bytes 128K --arena 8");
+	struct live_run runs[] = {
+		{.words = "mmaps --count 3 --bytes 64K --protect 3"},
+		{.words = "mmaps --count 3 --bytes 64K --dontneed 7 --touch"},
+		{.words = "mmaps --count 1 --bytes 128K --arena 8"},
+	};
+
+	TRACE(*state, runs, check_mmaps);
 }
 
 static void test_failures(void **state)
 {
-	check_mmaps(*state, "--count 1 --bad-mmap 2");
-	check_mmaps(*state, "--count 1 --bad-munmap 3");
-	check_mmaps(*state, "--count 1 --bad-mremap 4");
-	check_mmaps(*state, "--count 1 --bad-mprotect 5");
-	check_mmaps(*state, "--count 1 --bad-madvise 6");
-	check_mmaps(*state, "--count 3 --grow 1 --bad-mmap 1 --bad-munmap 1 --bad-mremap 1 "
-			    "--bad-mprotect 1 --bad-madvise 1 --unmap 1");
+	struct live_run runs[] = {
+		{.words = "mmaps --count 1 --bad-mmap 2"},
+		{.words = "mmaps --count 1 --bad-munmap 3"},
+		{.words = "mmaps --count 1 --bad-mremap 4"},
+		{.words = "mmaps --count 1 --bad-mprotect 5"},
+		{.words = "mmaps --count 1 --bad-madvise 6"},
+		{.words = "mmaps --count 3 --grow 1 --bad-mmap 1 --bad-munmap 1 --bad-mremap 1 "
+			  "--bad-mprotect 1 --bad-madvise 1 --unmap 1"},
+	};
+
+	TRACE(*state, runs, check_mmaps);
 }
 
 static void test_quiet_heap(void **state)
 {
-	json_t *process, *result;
+	struct live_run runs[] = {{.words = "fault --pages 10"}};
+	json_t *process;
 
-	process = trace(*state, "fault --pages 10", &result);
+	TRACE(*state, runs, NULL);
+	process = runs[0].process;
 	assert_number(process, "heap.growth_bytes", 0);
 	assert_call(process, "brk", 0, 0, 0);
 	assert_call(process, "mmap", 0, 0, 0);
