@@ -96,100 +96,83 @@ static void assert_sorted(const json_t *process)
 	}
 }
 
-struct run {
-	struct live_process *workload;
-	json_t *result;
-	json_t *process;
-};
-
-/* The workload is left waiting for its end, so that its state can be read. */
-static void run__limits(struct run *run, struct live *live, const char *words)
+/* The workloads are left waiting for their end, so that their state can be read. */
+static void trace_limits(struct live *live, struct live_run *runs, size_t nr)
 {
-	struct live_process *memtrace;
-	char path[128], text[512];
-	json_t *report;
+	json_t *report = live__trace_each(live, "", runs, nr);
 
-	run->workload = live__start_workload(live, words);
-	live__report_path(live, path, sizeof(path));
-	snprintf(text, sizeof(text), "-p %d -i 0 -F json -o %s", run->workload->pid, path);
-	memtrace = live__start_memtrace(live, text);
-	live__await_tracing(memtrace);
-	live__say(run->workload, "\n");
-	run->result = live__read_json(live, run->workload);
-	assert_int_equal(kill(memtrace->pid, SIGINT), 0);
-	assert_int_equal(live__exit_code(memtrace), 0);
-	report = live__load_report(live, path);
-	live__assert_sound(report, run->workload->pid);
-	run->process = live__process(report, run->workload->pid);
-	live__assert_limit_failures(run->process, run->result);
-	assert_use(run->process, run->workload->pid);
-	assert_sorted(run->process);
+	for (size_t i = 0; i < nr; i++) {
+		live__assert_sound(report, runs[i].pid);
+		live__assert_limit_failures(runs[i].process, runs[i].result);
+		assert_use(runs[i].process, runs[i].pid);
+		assert_sorted(runs[i].process);
+	}
 }
 
-static void run__end(struct run *run)
+static void end_limits(struct live_run *runs, size_t nr)
 {
-	live__close_stdin(run->workload);
-	assert_int_equal(live__exit_code(run->workload), 0);
+	live__end_each(runs, nr);
+	for (size_t i = 0; i < nr; i++)
+		assert_int_equal(runs[i].code, 0);
 }
 
 /* It has set this limit for itself, and has come so close to it that the report warns. */
-static void check_rlimit(struct live *live, const char *words, const char *proc_name)
+static void check_rlimit(const struct live_run *run, const char *proc_name)
 {
-	struct run run;
-	const json_t *row;
+	const json_t *row = live__limit(run->process, live__text(run->result, "limit_name"));
 
-	run__limits(&run, live, words);
-	row = live__limit(run.process, live__text(run.result, "limit_name"));
-	assert_number(row, "limit", live__number(run.result, "limit"));
-	assert_number(row, "limit", proc_number(run.workload->pid, "limits", proc_name));
+	assert_number(row, "limit", live__number(run->result, "limit"));
+	assert_number(row, "limit", proc_number(run->pid, "limits", proc_name));
 	assert_true(json_is_true(live__at(row, "near")) == (live__number(row, "limit") > 0));
 	assert_true(live__number(row, "worst") <= live__number(row, "limit"));
-	run__end(&run);
 }
 
 static void test_rlimits(void **state)
 {
-	check_rlimit(*state, "limits --of as --times 5", "Max address space");
-	check_rlimit(*state, "limits --of data", "Max data size");
-	check_rlimit(*state, "limits --of memlock", "Max locked memory");
-	check_rlimit(*state, "limits --of memlock-zero", "Max locked memory");
+	struct live_run runs[] = {{.words = "limits --of as --times 5"},
+				  {.words = "limits --of data"},
+				  {.words = "limits --of memlock"},
+				  {.words = "limits --of memlock-zero"}};
+
+	trace_limits(*state, runs, 4);
+	check_rlimit(&runs[0], "Max address space");
+	check_rlimit(&runs[1], "Max data size");
+	check_rlimit(&runs[2], "Max locked memory");
+	check_rlimit(&runs[3], "Max locked memory");
+	end_limits(runs, 4);
 }
 
 static void test_map_count(void **state)
 {
-	struct run run;
+	struct live_run run = {.words = "limits --of map-count"};
 	const json_t *row;
 
-	run__limits(&run, *state, "limits --of map-count");
+	trace_limits(*state, &run, 1);
 	row = live__limit(run.process, "vm.max_map_count");
 	assert_true(live__number(row, "worst") >= live__number(row, "limit"));
 	assert_true(json_is_true(live__at(row, "near")));
 	/* It is what is closest. */
 	assert_true(row == json_array_get(live__at(run.process, "limits.table"), 0));
-	run__end(&run);
-}
-
-static void check_nothing_near(struct live *live, const char *words)
-{
-	struct run run;
-	json_t *row;
-	size_t i;
-
-	run__limits(&run, live, words);
-	json_array_foreach(live__at(run.process, "limits.table"), i, row)
-	{
-		assert_true(json_is_false(live__at(row, "near")) ||
-			    live__has(row, "source", "cgroup"));
-	}
-	run__end(&run);
+	end_limits(&run, 1);
 }
 
 static void test_no_limit_of_its_own(void **state)
 {
-	check_nothing_near(*state, "limits --of space");
-	check_nothing_near(*state, "limits --of nothing --times 7");
-	if (!sysctl("vm/overcommit_memory"))
-		check_nothing_near(*state, "limits --of overcommit");
+	struct live_run runs[] = {{.words = "limits --of space"},
+				  {.words = "limits --of nothing --times 7"},
+				  {.words = "limits --of overcommit"}};
+	size_t i, j, nr = sysctl("vm/overcommit_memory") ? 2 : 3;
+	json_t *row;
+
+	trace_limits(*state, runs, nr);
+	for (i = 0; i < nr; i++) {
+		json_array_foreach(live__at(runs[i].process, "limits.table"), j, row)
+		{
+			assert_true(json_is_false(live__at(row, "near")) ||
+				    live__has(row, "source", "cgroup"));
+		}
+	}
+	end_limits(runs, nr);
 }
 
 /* What it says of its largest address space is what it was at worst; it has ended by itself. */
