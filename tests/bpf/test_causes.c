@@ -47,68 +47,80 @@ static bool told_at_end(const json_t *report)
 	return false;
 }
 
-/* expect: "NEXT|END", if it is another where the end of a fault tells it. */
-static json_t *check(struct live *live, const char *words, const char *expect)
-{
-	json_t *report, *process, *result;
-	char next[256];
+#define MAX_ACTS 9
 
-	report = live__trace_pid(live, ALL, words, &result);
+/* What a workload does, and the causes: "NEXT|END" if they are others where the end tells them. */
+struct act {
+	const char *words;
+	const char *causes;
+};
+
+/* One after the other, by one memtrace. ret_processes: NULL, or of as many. */
+static void check(struct live *live, const struct act *acts, size_t nr, json_t **ret_processes)
+{
+	struct live_run runs[MAX_ACTS] = {};
+	json_t *report;
+	size_t i;
+
+	assert_true(nr <= MAX_ACTS);
+	for (i = 0; i < nr; i++)
+		runs[i].words = acts[i].words;
+	report = live__trace_each(live, ALL, runs, nr);
+	live__end_each(runs, nr);
 	live__assert_sound(report, 0);
-	process = live__process(report, live__number(result, "pid"));
-	assert_totals(process, result);
-	snprintf(next, sizeof(next), "%.*s", (int)strcspn(expect, "|"), expect);
-	if (strchr(expect, '|') && told_at_end(report))
-		snprintf(next, sizeof(next), "%s", strchr(expect, '|') + 1);
-	live__assert_causes(process, result, next);
-	return process;
+	for (i = 0; i < nr; i++) {
+		const char *causes = acts[i].causes, *at_end = strchr(causes, '|');
+		char next[256];
+
+		assert_totals(runs[i].process, runs[i].result);
+		snprintf(next, sizeof(next), "%.*s", (int)strcspn(causes, "|"), causes);
+		live__assert_causes(runs[i].process, runs[i].result,
+				    at_end && told_at_end(report) ? at_end + 1 : next);
+		if (ret_processes)
+			ret_processes[i] = runs[i].process;
+	}
 }
+
+#define CHECK(live, acts) check(live, acts, sizeof(acts) / sizeof((acts)[0]), NULL)
 
 static void test_anon(void **state)
 {
-	check(*state, "fault --pages 1000", "anon_zero=1000");
-	check(*state, "fault --pages 300 --access read", "anon_zero=300");
-	check(*state, "fault --pages 300 --access kernel", "anon_zero=300");
-	/* The last of them might be huge: there is no further fault to tell. */
-	check(*state, "fault --pages 500 --order stride --stride 700",
-	      "anon_zero=499 anon_merged=1|anon_zero=500");
-	check(*state, "fault --pages 3000 --order random", "anon_zero=3000");
-	check(*state, "brksteps --steps 409600 --touch", "anon_zero=100");
-	/* The page of zeros, which all share, and then a copy of it. */
-	check(*state, "fault --pages 300 --access both", "anon_zero=300 cow=300");
+	static const struct act acts[] = {
+		{"fault --pages 1000", "anon_zero=1000"},
+		{"fault --pages 300 --access read", "anon_zero=300"},
+		{"fault --pages 300 --access kernel", "anon_zero=300"},
+		/* The last of them might be huge: there is no further fault to tell. */
+		{"fault --pages 500 --order stride --stride 700",
+		 "anon_zero=499 anon_merged=1|anon_zero=500"},
+		{"fault --pages 3000 --order random", "anon_zero=3000"},
+		{"brksteps --steps 409600 --touch", "anon_zero=100"},
+		/* The page of zeros, which all share, and then a copy of it. */
+		{"fault --pages 300 --access both", "anon_zero=300 cow=300"},
+	};
+
+	CHECK(*state, acts);
 }
 
 /* Of a program that says itself which of its processes is to be traced. */
 static void check_child(struct live *live, const char *words, const char *expect)
 {
-	struct live_process *workload, *memtrace;
-	json_t *ready, *result, *process, *report;
-	char path[128], text[512];
+	struct live_run run = {.workload = live__start_words(live, words)};
+	json_t *ready = live__read_json(live, run.workload);
 
-	workload = live__start_words(live, words);
-	ready = live__read_json(live, workload);
-	assert_int_not_equal(live__number(ready, "pid"), workload->pid);
-	live__report_path(live, path, sizeof(path));
-	snprintf(text, sizeof(text), "-p %d -i 0 -F json -o %s " ALL,
-		 (int)live__number(ready, "pid"), path);
-	memtrace = live__start_memtrace(live, text);
-	live__await_tracing(memtrace);
-	live__say(workload, "\n");
-	result = live__read_json(live, workload);
-	assert_int_equal(kill(memtrace->pid, SIGINT), 0);
-	assert_int_equal(live__exit_code(memtrace), 0);
-	report = live__load_report(live, path);
-	live__assert_sound(report, 0);
-	process = live__process(report, live__number(result, "pid"));
-	assert_totals(process, result);
-	live__assert_causes(process, result, expect);
-	live__close_stdin(workload);
-	live__wait(workload);
+	assert_int_not_equal(live__number(ready, "pid"), run.workload->pid);
+	run.pid = (pid_t)live__number(ready, "pid");
+	live__assert_sound(live__trace_each(live, ALL, &run, 1), 0);
+	assert_number(run.result, "pid", run.pid);
+	assert_totals(run.process, run.result);
+	live__assert_causes(run.process, run.result, expect);
+	live__end_each(&run, 1);
 }
 
 static void test_cow(void **state)
 {
-	check(*state, "shared --pages 200", "cow=200");
+	static const struct act acts[] = {{"shared --pages 200", "cow=200"}};
+
+	CHECK(*state, acts);
 	check_child(*state, "shared --wait --by child --pages 200", "cow=200");
 }
 
@@ -135,66 +147,85 @@ static void test_fork(void **state)
 }
 
 /* A file of 64 pages; each is a fault: those that had to be read once more, if any, are major. */
-static void check_file(struct live *live, const char *options, const char *cause)
-{
-	char words[256], expect[128];
-	json_t *process;
+struct file_act {
+	const char *options, *cause;
+	bool is_some; /* neighbours are mapped along, or read ahead, as many as the kernel likes */
+	char words[256], causes[128];
+};
 
-	snprintf(words, sizeof(words), "filefault --dir %s --pages 64 %s", live->dir, options);
+static void file_act__fill(struct file_act *file, const struct live *live)
+{
+	const char *options = file->options, *cause = file->cause;
+
+	snprintf(file->words, sizeof(file->words), "filefault --dir %s --pages 64 %s", live->dir,
+		 options);
 	if (live__retries_are_major() && strstr(options, "write") && !strstr(options, "private"))
-		snprintf(expect, sizeof(expect), "%s=64|%s=64",
+		snprintf(file->causes, sizeof(file->causes), "%s=64|%s=64",
 			 strcmp(cause, "file_minor") ? cause : "file_merged", cause);
 	else
-		snprintf(expect, sizeof(expect), "%s=minor file_major=major", cause);
-	process = check(live, words, expect);
-	if (!strcmp(cause, "file_minor") && !strstr(options, "--stride 17"))
-		return; /* neighbours are mapped along, as many as the kernel likes */
-	assert_number(process, "faults.total", 64);
+		snprintf(file->causes, sizeof(file->causes), "%s=minor file_major=major", cause);
+}
+
+static void check_files(struct live *live, struct file_act *files, size_t nr, const char *number)
+{
+	struct act acts[MAX_ACTS];
+	json_t *processes[MAX_ACTS];
+	size_t i;
+
+	assert_true(nr <= MAX_ACTS);
+	for (i = 0; i < nr; i++) {
+		file_act__fill(&files[i], live);
+		acts[i] = (struct act){files[i].words, files[i].causes};
+	}
+	check(live, acts, nr, processes);
+	for (i = 0; i < nr; i++)
+		assert_in_range(live__number(processes[i], number), files[i].is_some ? 1 : 64, 64);
 }
 
 static void test_file(void **state)
 {
-	check_file(*state, "", "file_minor");
-	check_file(*state, "--map private", "file_minor");
-	check_file(*state, "--stride 17", "file_minor");
-	check_file(*state, "--stride 17 --map private", "file_minor");
-	check_file(*state, "--stride 17 --access exec --map private", "file_minor");
-	/* The first access maps the page so that it may be written. */
-	check_file(*state, "--stride 17 --access write", "file_minor");
-	check_file(*state, "--access write --map private", "cow");
-	check_file(*state, "--access write --map private --seen", "cow");
-	check_file(*state, "--access write --seen", "write_notify");
-}
+	struct file_act files[] = {
+		{.options = "", .cause = "file_minor", .is_some = true},
+		{.options = "--map private", .cause = "file_minor", .is_some = true},
+		{.options = "--stride 17", .cause = "file_minor"},
+		{.options = "--stride 17 --map private", .cause = "file_minor"},
+		{.options = "--stride 17 --access exec --map private", .cause = "file_minor"},
+		/* The first access maps the page so that it may be written. */
+		{.options = "--stride 17 --access write", .cause = "file_minor"},
+		{.options = "--access write --map private", .cause = "cow"},
+		{.options = "--access write --map private --seen", .cause = "cow"},
+		{.options = "--access write --seen", .cause = "write_notify"},
+	};
 
-static void check_cold(struct live *live, const char *options, bool ahead)
-{
-	char words[256];
-	json_t *process;
-
-	snprintf(words, sizeof(words), "filefault --dir %s --pages 64 --cold %s", live->dir,
-		 options);
-	process = check(live, words, "file_minor=minor file_major=major");
-	assert_in_range(live__number(process, "faults.major"), ahead ? 1 : 64, 64);
+	check_files(*state, files, sizeof(files) / sizeof(*files), "faults.total");
 }
 
 static void test_major(void **state)
 {
-	check_cold(*state, "", false);
-	check_cold(*state, "--map private", false);
-	check_cold(*state, "--access write --map private", false);
-	/* What the kernel has read ahead is minor. */
-	check_cold(*state, "--ahead", true);
-	check_cold(*state, "--ahead --stride 3", true);
+	struct file_act files[] = {
+		{.options = "--cold", .cause = "file_minor"},
+		{.options = "--cold --map private", .cause = "file_minor"},
+		{.options = "--cold --access write --map private", .cause = "file_minor"},
+		/* What the kernel has read ahead is minor. */
+		{.options = "--cold --ahead", .cause = "file_minor", .is_some = true},
+		{.options = "--cold --ahead --stride 3", .cause = "file_minor", .is_some = true},
+	};
+
+	check_files(*state, files, sizeof(files) / sizeof(*files), "faults.major");
 }
 
 static void test_shmem(void **state)
 {
-	check(*state, "shmem --pages 200", "shmem=200");
-	check(*state, "shmem --pages 200 --kind memfd", "shmem=200");
-	/* Files of a tmpfs: what is there already is mapped, and may be written from then on. */
-	check(*state, "filefault --pages 64 --stride 17 --dir /dev/shm", "shmem=64");
-	check(*state, "filefault --pages 64 --stride 17 --dir /dev/shm --seen --access write", "");
-	check(*state, "filefault --pages 64 --dir /dev/shm --access write --map private", "cow=64");
+	static const struct act acts[] = {
+		{"shmem --pages 200", "shmem=200"},
+		{"shmem --pages 200 --kind memfd", "shmem=200"},
+		/* Files of a tmpfs: what is there is mapped, and may be written from then on. */
+		{"filefault --pages 64 --stride 17 --dir /dev/shm", "shmem=64"},
+		{"filefault --pages 64 --stride 17 --dir /dev/shm --seen --access write", ""},
+		{"filefault --pages 64 --dir /dev/shm --access write --map private", "cow=64"},
+	};
+
+	CHECK(*state, acts);
 }
 
 static void test_stack(void **state)
@@ -217,39 +248,52 @@ static void test_stack(void **state)
 
 static void test_populate(void **state)
 {
-	check(*state, "populate --pages 100 --by mmap", "populated=100");
-	check(*state, "populate --pages 100 --by mlock", "populated=100");
+	static const struct act acts[] = {
+		{"populate --pages 100 --by mmap", "populated=100"},
+		{"populate --pages 100 --by mlock", "populated=100"},
+	};
+
+	CHECK(*state, acts);
 }
 
 static void test_populate_by_madvise(void **state)
 {
+	static const struct act acts[] = {
+		{"populate --pages 100 --by madvise", "populated=100"},
+	};
+
 	/* A kernel that knows the advice takes it for no memory at all. */
 	if (madvise(NULL, 0, MADV_POPULATE_WRITE) && errno == EINVAL) {
 		print_message("skip: MADV_POPULATE_WRITE is of Linux 5.14\n");
 		skip();
 	}
-	check(*state, "populate --pages 100 --by madvise", "populated=100");
+	CHECK(*state, acts);
 }
 
 static void test_invalid(void **state)
 {
-	static const char *const kinds[] = {"null", "none", "readonly", "exec", "bus"};
-	char words[64];
-	size_t i;
+	static const struct act acts[] = {
+		{"badaccess --times 23 --kind null", "invalid=handled"},
+		{"badaccess --times 23 --kind none", "invalid=handled"},
+		{"badaccess --times 23 --kind readonly", "invalid=handled"},
+		{"badaccess --times 23 --kind exec", "invalid=handled"},
+		{"badaccess --times 23 --kind bus", "invalid=handled"},
+		/* What the handler allows may take a fault of its own, as the kernel likes. */
+		{"badaccess --times 23 --kind barrier", "invalid=23 cow=minor"},
+	};
 
-	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		snprintf(words, sizeof(words), "badaccess --times 23 --kind %s", kinds[i]);
-		check(*state, words, "invalid=handled");
-	}
-	/* What the handler has made possible may take a fault of its own, as the kernel likes. */
-	check(*state, "badaccess --times 23 --kind barrier", "invalid=23 cow=minor");
+	CHECK(*state, acts);
 }
 
 /* Those who come late find the page there, or do not and find it then. */
 static void test_race(void **state)
 {
-	check(*state, "race --pages 3000", "anon_zero+raced+anon_merged=minor");
-	check(*state, "race --pages 1000 --threads 5", "anon_zero+raced+anon_merged=minor");
+	static const struct act acts[] = {
+		{"race --pages 3000", "anon_zero+raced+anon_merged=minor"},
+		{"race --pages 1000 --threads 5", "anon_zero+raced+anon_merged=minor"},
+	};
+
+	CHECK(*state, acts);
 }
 
 static void read_setting(const char *path, char *text, size_t size)
@@ -286,67 +330,90 @@ static void skip_without_thp(void)
 
 static void test_huge(void **state)
 {
-	json_t *process, *row;
+	static const struct act acts[] = {
+		{"huge --pages 8 --last", "huge=8 anon_zero=1"},
+		{"huge --pages 8 --last --each", "huge=8 anon_zero=1"},
+		{"huge --pages 8 --last --access read", "huge=8 anon_zero=1"},
+		/* The next fault tells: without one, or once it is gone, nobody knows. */
+		{"huge --pages 8", "huge=7 anon_merged=1|huge=8"},
+		{"huge --pages 8 --drop --last", "anon_merged=8 anon_zero=1|huge=8 anon_zero=1"},
+	};
+	json_t *processes[sizeof(acts) / sizeof(*acts)], *row;
 
 	skip_without_thp();
-	process = check(*state, "huge --pages 8 --last", "huge=8 anon_zero=1");
-	assert_number(process, "faults.huge_bytes", 8 * HUGE_BYTES);
-	row = json_array_get(live__at(process, "faults.by_mapping"), 0);
+	check(*state, acts, sizeof(acts) / sizeof(*acts), processes);
+	assert_number(processes[0], "faults.huge_bytes", 8 * HUGE_BYTES);
+	row = json_array_get(live__at(processes[0], "faults.by_mapping"), 0);
 	assert_number(row, "faults", 8);
 	assert_number(row, "pages_touched", 8 * HUGE_BYTES / 4096);
 	assert_number(row, "mapped_bytes", 8 * HUGE_BYTES);
 	assert_string_equal(live__text(row, "pattern"), "up");
-	check(*state, "huge --pages 8 --last --each", "huge=8 anon_zero=1");
-	check(*state, "huge --pages 8 --last --access read", "huge=8 anon_zero=1");
-	/* It is the next fault that tells: without one, or once it is gone, nobody knows. */
-	check(*state, "huge --pages 8", "huge=7 anon_merged=1|huge=8");
-	check(*state, "huge --pages 8 --drop --last",
-	      "anon_merged=8 anon_zero=1|huge=8 anon_zero=1");
 }
 
 static void test_no_huge(void **state)
 {
-	/* Each page by itself, in memory that could have been huge. */
-	check(*state, "huge --pages 3 --advice never --each", "anon_zero=1536");
-	check(*state, "huge --pages 8 --advice never --last", "anon_zero=9");
+	static const struct act acts[] = {
+		/* Each page by itself, in memory that could have been huge. */
+		{"huge --pages 3 --advice never --each", "anon_zero=1536"},
+		{"huge --pages 8 --advice never --last", "anon_zero=9"},
+	};
+
+	CHECK(*state, acts);
 }
 
 /* Another thread faults on the CPU before a huge page has been looked at. */
 static void test_huge_by_turns(void **state)
 {
+	static const struct act acts[] = {
+		/* Each thread's own stack is touched, too. */
+		{"huge --pages 64 --threads 2 --last", "huge=64 anon_zero=any"},
+	};
+
 	skip_without_thp();
-	/* Each thread's own stack is touched, too. */
-	check(*state, "huge --pages 64 --threads 2 --last", "huge=64 anon_zero=any");
+	CHECK(*state, acts);
 }
 
 static void test_huge_everywhere(void **state)
 {
+	static const struct act acts[] = {
+		{"huge --pages 8 --last --advice none", "huge=8 anon_zero=1"},
+		{"huge --pages 8 --last --advice never", "anon_zero=9"},
+		{"fault --pages 3000", "anon_zero=3000"},
+	};
 	char before[256];
 
 	live__needs_guest();
 	skip_without_thp();
 	read_setting(THP, before, sizeof(before));
 	write_setting(THP, "always");
-	check(*state, "huge --pages 8 --last --advice none", "huge=8 anon_zero=1");
-	check(*state, "huge --pages 8 --last --advice never", "anon_zero=9");
-	check(*state, "fault --pages 3000", "anon_zero=3000");
+	CHECK(*state, acts);
 	write_setting(THP, "madvise");
 }
 
 static void test_hugetlb(void **state)
 {
+	static const struct act acts[] = {
+		{"huge --pages 8 --last --advice hugetlb", "huge=8 anon_zero=1"},
+	};
+
 	live__needs_guest();
 	write_setting("/proc/sys/vm/nr_hugepages", "16");
-	check(*state, "huge --pages 8 --last --advice hugetlb", "huge=8 anon_zero=1");
+	CHECK(*state, acts);
 	write_setting("/proc/sys/vm/nr_hugepages", "0");
 }
 
 static void test_swap(void **state)
 {
+	static const struct act acts[] = {
+		{"swap --pages 300", "swap_in=swapped"},
+		{"swap --pages 300 --access write", "swap_in=swapped"},
+		{"swap --pages 300 --kind shmem", "swap_in=major shmem=minor"},
+	};
+
 	live__needs_guest();
-	check(*state, "swap --pages 300", "swap_in=swapped");
-	check(*state, "swap --pages 300 --access write", "swap_in=swapped");
-	check(*state, "swap --pages 300 --kind shmem", "swap_in=major shmem=minor");
+	/* Each alone: what is read ahead for one could be another's. */
+	for (size_t i = 0; i < sizeof(acts) / sizeof(*acts); i++)
+		check(*state, &acts[i], 1, NULL);
 }
 
 #define NUMA_BALANCING "/proc/sys/kernel/numa_balancing"
