@@ -59,23 +59,37 @@ static bool reads_page_tables(const json_t *report)
 	return false;
 }
 
+#define MAX_WAYS 8
+#define MAX_WORDS 3
+
+/* What a workload has done, as one way saw it. */
 struct seen {
 	const char *way;
 	json_t *report, *process, *result;
 };
 
-static void look(struct live *live, const char *way, const char *words, struct seen *seen)
+/* All of them one after the other, by one memtrace: each in *ret. */
+static void look(struct live *live, const char *way, const char *const *words, size_t nr,
+		 struct seen *ret)
 {
+	struct live_run runs[MAX_WORDS] = {};
 	char options[64];
+	json_t *report;
+	size_t i;
 
+	assert_true(nr <= MAX_WORDS);
+	for (i = 0; i < nr; i++)
+		runs[i].words = words[i];
 	snprintf(options, sizeof(options), ALL " --probe %s", way);
-	seen->way = way;
-	seen->report = live__trace_pid(live, options, words, &seen->result);
-	live__assert_sound(seen->report, 0);
-	seen->process = live__process(seen->report, live__number(seen->result, "pid"));
-	assert_number(seen->result, "outside", 0);
-	assert_number(seen->process, "faults.minor", live__number(seen->result, "minor"));
-	assert_number(seen->process, "faults.major", live__number(seen->result, "major"));
+	report = live__trace_each(live, options, runs, nr);
+	live__end_each(runs, nr);
+	live__assert_sound(report, 0);
+	for (i = 0; i < nr; i++) {
+		ret[i] = (struct seen){way, report, runs[i].process, runs[i].result};
+		assert_number(ret[i].result, "outside", 0);
+		assert_number(ret[i].process, "faults.minor", live__number(ret[i].result, "minor"));
+		assert_number(ret[i].process, "faults.major", live__number(ret[i].result, "major"));
+	}
 }
 
 static void assert_same(const struct seen *a, const struct seen *b, const char *key,
@@ -88,84 +102,109 @@ static void assert_same(const struct seen *a, const struct seen *b, const char *
 			 json_dumps(in_a, JSON_COMPACT), b->way, json_dumps(in_b, JSON_COMPACT));
 }
 
-static void compare(struct live *live, const char *words, bool causes)
-{
-	const char *ways[8];
-	size_t nr = offered_ways(live, ways, 8), i, j;
-	struct seen seen[8];
+struct compared {
+	const char *words;
+	bool causes; /* these, too */
+};
 
-	for (i = 0; i < nr; i++)
-		look(live, ways[i], words, &seen[i]);
-	for (i = 0; i < nr; i++)
-		for (j = 0; j < i; j++) {
-			assert_same(&seen[j], &seen[i], "faults.minor", words);
-			assert_same(&seen[j], &seen[i], "faults.kernel", words);
-			assert_same(&seen[j], &seen[i], "faults.by_region", words);
-			if (causes && reads_page_tables(seen[i].report) &&
-			    reads_page_tables(seen[j].report))
-				assert_same(&seen[j], &seen[i], "faults.by_cause", words);
-			if (json_is_object(live__at(seen[i].process, "faults.by_access")) &&
-			    json_is_object(live__at(seen[j].process, "faults.by_access")))
-				assert_same(&seen[j], &seen[i], "faults.by_access", words);
-		}
+static void assert_alike(const struct seen *a, const struct seen *b,
+			 const struct compared *compared)
+{
+	assert_same(a, b, "faults.minor", compared->words);
+	assert_same(a, b, "faults.kernel", compared->words);
+	assert_same(a, b, "faults.by_region", compared->words);
+	if (compared->causes && reads_page_tables(a->report) && reads_page_tables(b->report))
+		assert_same(a, b, "faults.by_cause", compared->words);
+	if (json_is_object(live__at(a->process, "faults.by_access")) &&
+	    json_is_object(live__at(b->process, "faults.by_access")))
+		assert_same(a, b, "faults.by_access", compared->words);
+}
+
+static void compare(struct live *live, const struct compared *compared, size_t nr)
+{
+	const char *ways[MAX_WAYS], *words[MAX_WORDS];
+	size_t nr_ways = offered_ways(live, ways, MAX_WAYS), i, j, k;
+	struct seen seen[MAX_WAYS][MAX_WORDS];
+
+	assert_true(nr <= MAX_WORDS);
+	for (k = 0; k < nr; k++)
+		words[k] = compared[k].words;
+	for (i = 0; i < nr_ways; i++) {
+		look(live, ways[i], words, nr, seen[i]);
+		for (j = 0; j < i; j++)
+			for (k = 0; k < nr; k++)
+				assert_alike(&seen[j][k], &seen[i][k], &compared[k]);
+	}
 }
 
 static void test_anon(void **state)
 {
-	compare(*state, "fault --pages 1000 --order up", true);
-	compare(*state, "fault --pages 65 --order random", true);
+	static const struct compared compared[] = {
+		{"fault --pages 1000 --order up", true},
+		{"fault --pages 65 --order random", true},
+	};
+
+	compare(*state, compared, 2);
 }
 
 static void test_access(void **state)
 {
-	compare(*state, "fault --pages 300 --access both", true);
-	compare(*state, "fault --pages 300 --access kernel", true);
+	static const struct compared compared[] = {
+		{"fault --pages 300 --access both", true},
+		{"fault --pages 300 --access kernel", true},
+	};
+
+	compare(*state, compared, 2);
 }
 
 static void test_regions(void **state)
 {
-	/* Where a retry is counted as major, not every way can tell it from what came from swap. */
-	compare(*state, "shmem --pages 200 --kind memfd", !live__retries_are_major());
-	compare(*state, "brksteps --steps 409600 --touch", true);
-	/* How much of it the stack had before is random: what it has not must grow. */
-	compare(*state, "stackgrow --bytes 1M", false);
+	const struct compared compared[] = {
+		/* Where retries are major, not every way can tell them from what was swapped. */
+		{"shmem --pages 200 --kind memfd", !live__retries_are_major()},
+		{"brksteps --steps 409600 --touch", true},
+		/* How much of it the stack had before is random: what it has not must grow. */
+		{"stackgrow --bytes 1M", false},
+	};
+
+	compare(*state, compared, 3);
 }
 
 /* How many pages a fault maps is the page cache's matter: here each run has its own count. */
 static void test_files(void **state)
 {
-	static const char *const cases[] = {"--map shared --access write",
-					    "--map private --access write", "--cold --pages 64"};
-	const char *ways[8];
-	char words[256];
-	size_t nr = offered_ways(*state, ways, 8), i, j;
-	struct seen seen;
+	static const char *const words[] = {"filefault --map shared --access write",
+					    "filefault --map private --access write",
+					    "filefault --cold --pages 64"};
+	const char *ways[MAX_WAYS];
+	size_t nr = offered_ways(*state, ways, MAX_WAYS), i, j;
+	struct seen seen[3];
 
-	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		for (j = 0; j < nr; j++) {
-			snprintf(words, sizeof(words), "filefault %s", cases[i]);
-			look(*state, ways[j], words, &seen);
-			assert_int_equal(live__number(seen.process, "faults.by_region.file"),
-					 live__number(seen.process, "faults.total"));
-		}
+	for (i = 0; i < nr; i++) {
+		look(*state, ways[i], words, 3, seen);
+		for (j = 0; j < 3; j++)
+			assert_int_equal(live__number(seen[j].process, "faults.by_region.file"),
+					 live__number(seen[j].process, "faults.total"));
+	}
 }
 
 /* Many at once, on more threads than processors: nothing is lost, nothing counted twice. */
 static void test_threads(void **state)
 {
-	const char *ways[8];
-	size_t nr = offered_ways(*state, ways, 8), i;
+	static const char *const words[] = {"fault --pages 200000 --order random"};
+	const char *ways[MAX_WAYS];
+	size_t nr = offered_ways(*state, ways, MAX_WAYS), i;
 	struct seen seen;
 
 	for (i = 0; i < nr; i++)
-		look(*state, ways[i], "fault --pages 200000 --order random", &seen);
+		look(*state, ways[i], words, 1, &seen);
 }
 
 static void test_unavailable(void **state)
 {
 	static const char *const all[] = {"fentry", "tracepoint", "kprobe", "perf"};
-	const char *ways[8];
-	size_t nr = list_ways(*state, false, ways, 8), i, j;
+	const char *ways[MAX_WAYS];
+	size_t nr = list_ways(*state, false, ways, MAX_WAYS), i, j;
 	struct live_process *memtrace;
 	char options[64];
 
@@ -205,14 +244,15 @@ static void test_perf_admits(void **state)
 /* Where each fault is timed there is a latency for each. */
 static void test_latency(void **state)
 {
-	const char *ways[8];
-	size_t nr = offered_ways(*state, ways, 8), i;
+	static const char *const words[] = {"fault --pages 500 --order up"};
+	const char *ways[MAX_WAYS];
+	size_t nr = offered_ways(*state, ways, MAX_WAYS), i;
 	struct seen seen;
 
 	for (i = 0; i < nr; i++) {
 		if (strcmp(ways[i], "fentry") && strcmp(ways[i], "kprobe"))
 			continue;
-		look(*state, ways[i], "fault --pages 500 --order up", &seen);
+		look(*state, ways[i], words, 1, &seen);
 		assert_number(seen.process, "faults.latency_ns.count", 500);
 		assert_true(live__number(seen.process, "faults.latency_ns.p50") > 0);
 	}
@@ -282,8 +322,8 @@ static void check_limit(struct live *live, const char *limit, const char *expect
 /* An event for each thread takes files: more than a process begins with, or may have at all. */
 static void test_few_files(void **state)
 {
-	const char *ways[8];
-	size_t nr = offered_ways(*state, ways, 8), i;
+	const char *ways[MAX_WAYS];
+	size_t nr = offered_ways(*state, ways, MAX_WAYS), i;
 
 	for (i = 0; i < nr && strcmp(ways[i], "tracepoint"); i++)
 		;
