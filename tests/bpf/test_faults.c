@@ -62,14 +62,13 @@ static void assert_sums(const json_t *process)
 	assert_int_equal(sum, total);
 }
 
-static void check_fault_case(struct live *live, const struct fault_case *expect)
-{
-	json_t *report, *process, *result, *row;
+#define MAX_CASES 8
 
-	report = live__trace_pid(live, ALL, expect->words, &result);
-	live__assert_sound(report, 0);
-	process = live__process(report, live__number(result, "pid"));
-	assert_totals(process, result);
+static void check_fault_case(const struct live_run *run, const struct fault_case *expect)
+{
+	const json_t *process = run->process, *row;
+
+	assert_totals(process, run->result);
 	assert_sums(process);
 	assert_number(process, "faults.total", expect->faults);
 	assert_number(process, "faults.by_region.anon", expect->faults);
@@ -77,14 +76,36 @@ static void check_fault_case(struct live *live, const struct fault_case *expect)
 	assert_number(process, "faults.by_access.write", expect->writes);
 	assert_number(process, "faults.by_access.exec", 0);
 	assert_number(process, "faults.kernel", expect->kernel);
-	row = live__mapping_at(process, live__text(result, "address"));
+	row = live__mapping_at(process, live__text(run->result, "address"));
 	assert_number(row, "faults", expect->faults);
 	assert_number(row, "major", 0);
 	assert_number(row, "pages_touched", expect->pages);
-	assert_number(row, "mapped_bytes", live__number(result, "bytes"));
+	assert_number(row, "mapped_bytes", live__number(run->result, "bytes"));
 	assert_string_equal(live__text(row, "region"), "anon");
 	if (expect->pattern)
 		assert_string_equal(live__text(row, "pattern"), expect->pattern);
+}
+
+/* One after the other, by one memtrace; they are let go. */
+static void trace(struct live *live, struct live_run *runs, size_t nr)
+{
+	json_t *report = live__trace_each(live, ALL, runs, nr);
+
+	live__end_each(runs, nr);
+	live__assert_sound(report, 0);
+}
+
+static void check_fault_cases(struct live *live, const struct fault_case *cases, size_t nr)
+{
+	struct live_run runs[MAX_CASES] = {};
+	size_t i;
+
+	assert_true(nr <= MAX_CASES);
+	for (i = 0; i < nr; i++)
+		runs[i].words = cases[i].words;
+	trace(live, runs, nr);
+	for (i = 0; i < nr; i++)
+		check_fault_case(&runs[i], &cases[i]);
 }
 
 static void test_orders(void **state)
@@ -101,10 +122,8 @@ static void test_orders(void **state)
 		{"fault --pages 65 --order up", "up", 65, 65, 0, 65, 0},
 		{"fault --pages 63 --order up", "up", 63, 63, 0, 63, 0},
 	};
-	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		check_fault_case(*state, &cases[i]);
+	check_fault_cases(*state, cases, sizeof(cases) / sizeof(*cases));
 }
 
 static void test_access(void **state)
@@ -116,10 +135,8 @@ static void test_access(void **state)
 		{"fault --pages 300 --access both", NULL, 600, 300, 300, 300, 0},
 		{"fault --pages 300 --access kernel", "up", 300, 300, 0, 300, 300},
 	};
-	size_t i;
 
-	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		check_fault_case(*state, &cases[i]);
+	check_fault_cases(*state, cases, sizeof(cases) / sizeof(*cases));
 }
 
 static void test_idle(void **state)
@@ -139,23 +156,21 @@ static void test_many(void **state)
 	static const struct fault_case many = {
 		"fault --pages 300000 --order random", "scattered", 300000, 300000, 0, 300000, 0};
 
-	check_fault_case(*state, &many);
+	check_fault_cases(*state, &many, 1);
 }
 
-static void check_file(struct live *live, const char *options, const char *access)
-{
-	json_t *report, *process, *result, *row;
-	char words[256], key[64];
-	int64_t total;
+struct file_case {
+	const char *options, *access;
+};
 
-	snprintf(words, sizeof(words), "filefault --dir %s %s --access %s", live->dir, options,
-		 access);
-	report = live__trace_pid(live, ALL, words, &result);
-	live__assert_sound(report, 0);
-	process = live__process(report, live__number(result, "pid"));
+static void check_file(const struct live_run *run, const char *access)
+{
+	const json_t *process = run->process, *result = run->result, *row;
+	int64_t total = live__number(process, "faults.total");
+	char key[64];
+
 	assert_totals(process, result);
 	assert_sums(process);
-	total = live__number(process, "faults.total");
 	row = live__mapping_at(process, live__text(result, "address"));
 	assert_string_equal(live__text(row, "name"), live__text(result, "path"));
 	assert_number(row, "faults", total);
@@ -171,42 +186,61 @@ static void check_file(struct live *live, const char *options, const char *acces
 	assert_number(process, key, total);
 }
 
+static void check_files(struct live *live, const struct file_case *cases, size_t nr)
+{
+	struct live_run runs[MAX_CASES] = {};
+	char words[MAX_CASES][256];
+	size_t i;
+
+	assert_true(nr <= MAX_CASES);
+	for (i = 0; i < nr; i++) {
+		snprintf(words[i], sizeof(words[i]), "filefault --dir %s %s --access %s", live->dir,
+			 cases[i].options, cases[i].access);
+		runs[i].words = words[i];
+	}
+	trace(live, runs, nr);
+	for (i = 0; i < nr; i++)
+		check_file(&runs[i], cases[i].access);
+}
+
 static void test_file(void **state)
 {
-	check_file(*state, "--map shared", "read");
-	check_file(*state, "--map private", "read");
-	check_file(*state, "--map shared", "write");
-	check_file(*state, "--map private", "write");
-	check_file(*state, "--map private", "exec");
+	static const struct file_case cases[] = {
+		{"--map shared", "read"},   {"--map private", "read"}, {"--map shared", "write"},
+		{"--map private", "write"}, {"--map private", "exec"},
+	};
+
+	check_files(*state, cases, sizeof(cases) / sizeof(*cases));
 }
 
 static void test_major(void **state)
 {
+	static const struct file_case cases[] = {
+		{"--cold --pages 64", "read"},
+		{"--cold --pages 64 --map private", "write"},
+	};
 	json_t *result;
 
 	live__trace_pid(*state, ALL, "filefault --cold --pages 64", &result);
 	/* On a file system that keeps its files in memory only there would be nothing to show. */
 	assert_true(live__number(result, "major") > 0);
-	check_file(*state, "--cold --pages 64", "read");
-	check_file(*state, "--cold --pages 64 --map private", "write");
+	check_files(*state, cases, 2);
 }
 
 static void test_shmem(void **state)
 {
-	static const char *const kinds[] = {"anon", "memfd"};
-	json_t *report, *process, *result, *row;
-	char words[64];
+	struct live_run runs[] = {{.words = "shmem --pages 200 --kind anon"},
+				  {.words = "shmem --pages 200 --kind memfd"}};
+	const json_t *process, *row;
 	size_t i;
 
+	trace(*state, runs, 2);
 	for (i = 0; i < 2; i++) {
-		snprintf(words, sizeof(words), "shmem --pages 200 --kind %s", kinds[i]);
-		report = live__trace_pid(*state, ALL, words, &result);
-		live__assert_sound(report, 0);
-		process = live__process(report, live__number(result, "pid"));
-		assert_totals(process, result);
+		process = runs[i].process;
+		assert_totals(process, runs[i].result);
 		assert_sums(process);
 		assert_number(process, "faults.by_region.shmem", 200);
-		row = live__mapping_at(process, live__text(result, "address"));
+		row = live__mapping_at(process, live__text(runs[i].result, "address"));
 		assert_number(row, "faults", 200);
 		assert_number(row, "pages_touched", 200);
 		assert_string_equal(live__text(row, "region"), "shmem");
@@ -215,52 +249,52 @@ static void test_shmem(void **state)
 	}
 }
 
-static void check_populate(struct live *live, const char *way)
+static void check_populate(struct live *live, struct live_run *runs, size_t nr)
 {
-	json_t *report, *process, *result;
-	char words[64];
-
-	snprintf(words, sizeof(words), "populate --pages 100 --by %s", way);
-	report = live__trace_pid(live, ALL, words, &result);
-	live__assert_sound(report, 0);
-	process = live__process(report, live__number(result, "pid"));
-	assert_number(result, "minor", 100);
-	assert_number(process, "check.kernel_minor", 100);
-	assert_number(process, "check.explained.populated", 100);
-	assert_number(process, "check.observed", 0);
+	trace(live, runs, nr);
+	for (size_t i = 0; i < nr; i++) {
+		assert_number(runs[i].result, "minor", 100);
+		assert_number(runs[i].process, "check.kernel_minor", 100);
+		assert_number(runs[i].process, "check.explained.populated", 100);
+		assert_number(runs[i].process, "check.observed", 0);
+	}
 }
 
 static void test_populate(void **state)
 {
-	check_populate(*state, "mmap");
-	check_populate(*state, "mlock");
+	struct live_run runs[] = {{.words = "populate --pages 100 --by mmap"},
+				  {.words = "populate --pages 100 --by mlock"}};
+
+	check_populate(*state, runs, 2);
 }
 
 static void test_populate_by_madvise(void **state)
 {
+	struct live_run run = {.words = "populate --pages 100 --by madvise"};
+
 	/* A kernel that knows the advice takes it for no memory at all. */
 	if (madvise(NULL, 0, MADV_POPULATE_WRITE) && errno == EINVAL) {
 		print_message("skip: MADV_POPULATE_WRITE is of Linux 5.14\n");
 		skip();
 	}
-	check_populate(*state, "madvise");
+	check_populate(*state, &run, 1);
 }
 
 static void test_regions(void **state)
 {
-	json_t *report, *process, *result;
+	struct live_run runs[] = {{.words = "brksteps --steps 409600 --touch"},
+				  {.words = "stackgrow --bytes 1M"}};
+	const json_t *process, *result;
 
-	report = live__trace_pid(*state, ALL, "brksteps --steps 409600 --touch", &result);
-	live__assert_sound(report, 0);
-	process = live__process(report, live__number(result, "pid"));
-	assert_totals(process, result);
+	trace(*state, runs, 2);
+	process = runs[0].process;
+	assert_totals(process, runs[0].result);
 	assert_number(process, "faults.by_region.heap", 100);
 	assert_number(process, "faults.total", 100);
 	assert_number(live__mapping_named(process, "[heap]"), "pages_touched", 100);
 
-	report = live__trace_pid(*state, ALL, "stackgrow --bytes 1M", &result);
-	live__assert_sound(report, 0);
-	process = live__process(report, live__number(result, "pid"));
+	process = runs[1].process;
+	result = runs[1].result;
 	assert_totals(process, result);
 	assert_number(process, "faults.by_region.stack", live__number(result, "minor"));
 	assert_true(live__number(result, "minor") > 200);
