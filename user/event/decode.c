@@ -126,10 +126,10 @@ static enum mem_call call__of_kind(uint16_t kind)
 /* What system calls return for an error: -1 … -4095. */
 #define MAX_ERRNO 4095
 
-static int call__errno(enum mem_call call, const struct mt_call *rec)
+int call__errno(const struct mt_call *rec)
 {
 	/* brk answers with the break as it is: an error is a break that is not the wished one. */
-	if (call == CALL_BRK)
+	if (rec->hdr.kind == MT_KIND_BRK)
 		return rec->arg[0] && (uint64_t)rec->ret != rec->arg[0] ? ENOMEM : 0;
 	return rec->ret < 0 && rec->ret >= -MAX_ERRNO ? (int)-rec->ret : 0;
 }
@@ -187,7 +187,7 @@ static void decode_call(const struct mt_record *record, unsigned int i, struct e
 	(void)i;
 	ev->call = (struct event_call){
 		.call = call,
-		.err = call__errno(call, rec),
+		.err = call__errno(rec),
 		.ret = rec->ret,
 		.all = record->kind == MT_KIND_MLOCKALL,
 		.name = "",

@@ -134,6 +134,9 @@ int record__check(const void *record, size_t size);
 /* Number of events in a checked record: faults come many in one. */
 unsigned int record__events(const struct mt_record *record);
 
+/* The errno of a memory call that failed (MT_KIND_MMAP … MT_KIND_MLOCKALL); 0: it did not. */
+int call__errno(const struct mt_call *rec);
+
 /* The nr frames of a checked record. */
 static inline const struct mt_frame *stack__frames(const struct mt_stack *stack)
 {

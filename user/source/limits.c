@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "source/procfs.h"
 
 /* CAP_IPC_LOCK of linux/capability.h. */
@@ -53,24 +52,16 @@ int rlimits__read(uint32_t tgid, struct rlimits *ret)
 	return 0;
 }
 
-/* A line of "NAME: VALUE kB", of /proc/PID/status or /proc/meminfo; 0 if there is none. */
-static uint64_t field__bytes(const char *text, const char *name)
-{
-	const char *at = strstr(text, name);
-
-	return at ? strtoull(at + strlen(name), NULL, 10) << 10 : 0;
-}
-
 static void status__parse(const char *text, struct mt_limits *rec)
 {
 	uint64_t page_bytes = sysconf(_SC_PAGESIZE);
 	const char *caps = strstr(text, "\nCapEff:");
 	uint64_t effective = 0;
 
-	rec->use.total_pages = field__bytes(text, "\nVmSize:") / page_bytes;
-	rec->use.data_pages = field__bytes(text, "\nVmData:") / page_bytes;
-	rec->use.locked_pages = field__bytes(text, "\nVmLck:") / page_bytes;
-	rec->total_peak_pages = field__bytes(text, "\nVmPeak:") / page_bytes;
+	rec->use.total_pages = procfs__field_bytes(text, "\nVmSize:") / page_bytes;
+	rec->use.data_pages = procfs__field_bytes(text, "\nVmData:") / page_bytes;
+	rec->use.locked_pages = procfs__field_bytes(text, "\nVmLck:") / page_bytes;
+	rec->total_peak_pages = procfs__field_bytes(text, "\nVmPeak:") / page_bytes;
 	if (!caps || sscanf(caps, "\nCapEff: %" SCNx64, &effective) != 1)
 		return;
 	rec->hdr.flags = MT_LIMITS_READ;
@@ -111,18 +102,21 @@ bool mapping__is_held(const char *name)
 	return strcmp(name, GATE) != 0;
 }
 
+static int count_held(void *ctx, const void *record, size_t size)
+{
+	const struct mt_mapping *mapping = record;
+	uint32_t *nr = ctx;
+
+	(void)size;
+	*nr += mapping__is_held(mapping->name);
+	return 0;
+}
+
 uint32_t limits__map_count(uint32_t tgid)
 {
-	FILE *maps __fclose = NULL;
-	char *line __free = NULL;
 	uint32_t nr = 0;
-	char path[64];
-	size_t cap = 0;
 
-	snprintf(path, sizeof(path), "/proc/%u/maps", tgid);
-	maps = fopen(path, "re");
-	while (maps && getline(&line, &cap, maps) > 0)
-		nr += !strstr(line, GATE);
+	procfs__mappings(tgid, 0, count_held, &nr);
 	return nr;
 }
 
@@ -144,11 +138,11 @@ int limits__read_memory(uint64_t time_ns, source_fn fn, void *ctx)
 		return n;
 	rec.max_map_count = sysctl__read("/proc/sys/vm/max_map_count");
 	rec.overcommit = sysctl__read("/proc/sys/vm/overcommit_memory");
-	rec.commit_limit_bytes = field__bytes(text, "\nCommitLimit:");
-	rec.committed_bytes = field__bytes(text, "\nCommitted_AS:");
-	rec.total_bytes = field__bytes(text, "MemTotal:");
-	rec.available_bytes = field__bytes(text, "\nMemAvailable:");
-	rec.swap_total_bytes = field__bytes(text, "\nSwapTotal:");
-	rec.swap_free_bytes = field__bytes(text, "\nSwapFree:");
+	rec.commit_limit_bytes = procfs__field_bytes(text, "\nCommitLimit:");
+	rec.committed_bytes = procfs__field_bytes(text, "\nCommitted_AS:");
+	rec.total_bytes = procfs__field_bytes(text, "MemTotal:");
+	rec.available_bytes = procfs__field_bytes(text, "\nMemAvailable:");
+	rec.swap_total_bytes = procfs__field_bytes(text, "\nSwapTotal:");
+	rec.swap_free_bytes = procfs__field_bytes(text, "\nSwapFree:");
 	return fn(ctx, &rec, sizeof(rec));
 }

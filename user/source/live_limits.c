@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "event/event.h"
 #include "source/limits.h"
 #include "source/live.h"
 #include "source/procfs.h"
@@ -64,13 +65,8 @@ void live__finish_limits(struct live *live, uint64_t time_ns)
 
 static bool is_out_of_memory(const struct mt_record *record)
 {
-	const struct mt_call *call = (const struct mt_call *)record;
-
-	if (record->kind < MT_KIND_MMAP || record->kind > MT_KIND_MLOCKALL)
-		return false;
-	if (record->kind == MT_KIND_BRK)
-		return call->arg[0] && (uint64_t)call->ret != call->arg[0];
-	return call->ret == -ENOMEM;
+	return record->kind >= MT_KIND_MMAP && record->kind <= MT_KIND_MLOCKALL &&
+	       call__errno((const struct mt_call *)record) == ENOMEM;
 }
 
 void live__note_limits(struct live *live, const struct mt_record *record)

@@ -164,6 +164,13 @@ static uint16_t mapping__flags(const char *name, bool shared, bool file)
 	return 0;
 }
 
+uint64_t procfs__field_bytes(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	return at ? strtoull(at + strlen(name), NULL, 10) << 10 : 0;
+}
+
 /* One line of /proc/PID/maps; false if it is none. */
 static bool mapping__parse(const char *line, struct mt_mapping *rec)
 {

@@ -16,6 +16,12 @@
 ssize_t procfs__read(const char *path, char *text, size_t size);
 
 /*
+ * The bytes of "NAME: VALUE kB", a line of /proc/PID/status or /proc/meminfo; 0 if there is none.
+ * name: "\nVmSize:", as only the first line of a file has none before it.
+ */
+uint64_t procfs__field_bytes(const char *text, const char *name);
+
+/*
  * Is this a process that can be traced? 0; -ESRCH: it does not exist; -EOWNERDEAD: it has ended,
  * and is a zombie; -EINVAL: it is a thread; -ENODATA: a kernel thread, which has no address space.
  */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -40,15 +41,11 @@ struct reading {
 	int pagemap;
 	int page_flags; /* /proc/kpageflags; negative: cannot be read */
 	uint64_t page_bytes;
-	uint64_t bytes; /* of stacks, so far */
-};
-
-struct area {
-	uint64_t start;
-	uint64_t end;
-	bool writable; /* and private, without a file */
-	bool guard;    /* no access */
-	bool stack;    /* the main one */
+	uint64_t bytes;			     /* of stacks, so far */
+	const struct stack_pointer *threads; /* to come */
+	size_t nr_threads;
+	uint64_t guard_end; /* of the mapping before, if it gives no access; else 0 */
+	int err;	    /* of fn */
 };
 
 /* What the page tables say of a stack. */
@@ -82,14 +79,15 @@ static void depth__note_lowest(struct depth *depth, uint64_t addr, const uint64_
 		depth->neighbours &= entry__is_touched(entries[i]);
 }
 
-static int depth__read(struct depth *depth, const struct reading *reading, const struct area *area)
+static int depth__read(struct depth *depth, const struct reading *reading,
+		       const struct mt_mapping *mapping)
 {
 	uint64_t entries[READ_ENTRIES];
-	uint64_t addr = area->start;
+	uint64_t addr = mapping->start;
 
-	*depth = (struct depth){.start = area->start, .lowest = area->end};
-	while (addr < area->end) {
-		uint64_t want = (area->end - addr) / reading->page_bytes;
+	*depth = (struct depth){.start = mapping->start, .lowest = mapping->end};
+	while (addr < mapping->end) {
+		uint64_t want = (mapping->end - addr) / reading->page_bytes;
 		ssize_t n = pread(reading->pagemap, entries,
 				  (want < READ_ENTRIES ? want : READ_ENTRIES) * sizeof(*entries),
 				  (off_t)(addr / reading->page_bytes * sizeof(*entries)));
@@ -124,15 +122,15 @@ static bool depth__is_huge(const struct depth *depth, const struct reading *read
 	return depth->neighbours && !(depth->lowest % (SMALL_FOLIO_PAGES * reading->page_bytes));
 }
 
-static int reading__deliver(struct reading *reading, const struct area *area, bool guard_below,
-			    uint32_t tid)
+static int reading__deliver(struct reading *reading, const struct mt_mapping *mapping,
+			    bool guard_below, uint32_t tid)
 {
-	struct mt_stack_mark rec = {.end = area->end};
+	struct mt_stack_mark rec = {.end = mapping->end};
 	struct depth depth;
 
-	reading->bytes += area->end - area->start;
-	if (area->end - area->start > MAX_STACK_BYTES || reading->bytes > MAX_BYTES ||
-	    depth__read(&depth, reading, area) || depth.start >= area->end ||
+	reading->bytes += mapping->end - mapping->start;
+	if (mapping->end - mapping->start > MAX_STACK_BYTES || reading->bytes > MAX_BYTES ||
+	    depth__read(&depth, reading, mapping) || depth.start >= mapping->end ||
 	    (!guard_below && !depth.guarded))
 		return 0;
 	rec.hdr = (struct mt_record){
@@ -145,71 +143,46 @@ static int reading__deliver(struct reading *reading, const struct area *area, bo
 	};
 	rec.start = depth.start;
 	rec.lowest = depth.lowest;
-	if (depth.lowest < area->end && depth__is_huge(&depth, reading))
+	if (depth.lowest < mapping->end && depth__is_huge(&depth, reading))
 		rec.hdr.flags |= MT_STACK_MARK_HUGE;
 	return reading->fn(reading->ctx, &rec, sizeof(rec));
 }
 
-static bool area__parse(const char *line, struct area *area)
+static uint64_t process__locked_bytes(uint32_t tgid)
 {
-	unsigned long long start, end, ino;
-	unsigned int major, minor;
-	char perms[5];
-	int name_at = 0;
+	char path[64], text[4096];
 
-	if (sscanf(line, "%llx-%llx %4s %*x %x:%x %llu %n", &start, &end, perms, &major, &minor,
-		   &ino, &name_at) < 6)
-		return false;
-	*area = (struct area){
-		.start = start,
-		.end = end,
-		.writable = perms[1] == 'w' && perms[3] == 'p' && !ino && !major && !minor,
-		.guard = !strncmp(perms, "---", 3),
-		.stack = !strncmp(line + name_at, "[stack]", 7) ||
-			 !strncmp(line + name_at, "[heap]", 6),
-	};
-	return true;
+	snprintf(path, sizeof(path), "/proc/%u/status", tgid);
+	return procfs__read(path, text, sizeof(text)) > 0 ? procfs__field_bytes(text, "\nVmLck:")
+							  : 0;
+}
+
+/* Not the main stack, which is known without this, nor the heap. */
+static bool mapping__may_be_stack(const struct mt_mapping *mapping)
+{
+	return mapping->prot & PROT_WRITE && !mapping->shared &&
+	       mapping->hdr.flags & MT_MAPPING_ANON &&
+	       !(mapping->hdr.flags & (MT_MAPPING_STACK | MT_MAPPING_HEAP));
 }
 
 /* The mappings and the stack pointers are both in ascending order. */
-static int reading__walk(struct reading *reading, const struct stack_pointer *threads, size_t nr)
+static int reading__on_mapping(void *ctx, const void *record, size_t size)
 {
-	char path[64], *line __free = NULL;
-	struct area area, below = {};
-	FILE *maps __fclose = NULL;
-	size_t cap = 0, i = 0;
-	int err = 0;
+	const struct mt_mapping *mapping = record;
+	struct reading *reading = ctx;
+	bool guarded = reading->guard_end == mapping->start;
+	const struct stack_pointer *thread;
 
-	snprintf(path, sizeof(path), "/proc/%u/maps", reading->tgid);
-	maps = fopen(path, "re");
-	while (maps && !err && i < nr && getline(&line, &cap, maps) > 0) {
-		if (!area__parse(line, &area))
-			continue;
-		while (i < nr && threads[i].sp <= area.start)
-			i++;
-		for (; i < nr && !err && threads[i].sp <= area.end; i++)
-			if (area.writable && !area.stack)
-				err = reading__deliver(reading, &area,
-						       below.guard && below.end == area.start,
-						       threads[i].tid);
-		below = area;
-	}
-	return err;
-}
-
-/* Locked memory is there whether somebody touches it or not. */
-static bool process__has_locked(uint32_t tgid)
-{
-	unsigned long long locked_kib = 0;
-	FILE *status __fclose = NULL;
-	char line[256], path[64];
-
-	snprintf(path, sizeof(path), "/proc/%u/status", tgid);
-	status = fopen(path, "re");
-	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "VmLck: %llu", &locked_kib) == 1)
+	(void)size;
+	reading->guard_end = mapping->prot ? 0 : mapping->end;
+	for (; reading->nr_threads && !reading->err; reading->threads++, reading->nr_threads--) {
+		thread = reading->threads;
+		if (thread->sp > mapping->end)
 			break;
-	return locked_kib;
+		if (thread->sp > mapping->start && mapping__may_be_stack(mapping))
+			reading->err = reading__deliver(reading, mapping, guarded, thread->tid);
+	}
+	return reading->err;
 }
 
 static int by_sp(const void *a, const void *b)
@@ -239,10 +212,14 @@ int stack_marks__read(uint32_t tgid, struct stack_pointer *threads, size_t nr, u
 		return 0;
 	reading.pagemap = pagemap;
 	reading.page_flags = page_flags;
-	if (process__has_locked(tgid))
+	/* Locked memory is there whether somebody touches it or not. */
+	if (process__locked_bytes(tgid))
 		reading.flags |= MT_STACK_MARK_LOCKED;
 	qsort(threads, nr, sizeof(*threads), by_sp);
-	return reading__walk(&reading, threads, nr);
+	reading.threads = threads;
+	reading.nr_threads = nr;
+	procfs__mappings(tgid, 0, reading__on_mapping, &reading);
+	return reading.err;
 }
 
 struct gathering {
