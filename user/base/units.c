@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "base/vocab.h"
@@ -209,6 +210,12 @@ struct unit_text units__latency(uint64_t ns, bool utf8)
 	else
 		FORMAT(ret, "%.*f %s", value < 99.95 ? 1 : 0, value, unit);
 	return ret;
+}
+
+struct unit_text units__prot(uint32_t prot)
+{
+	return (struct unit_text){{prot & PROT_READ ? 'r' : '-', prot & PROT_WRITE ? 'w' : '-',
+				   prot & PROT_EXEC ? 'x' : '-'}};
 }
 
 struct unit_text units__address(uint64_t address)

@@ -37,6 +37,7 @@ struct unit_text units__percent_change(double percent);
 struct unit_text units__duration(double seconds); /* "350 ms", "12.34 s", "5m 03s", "2h 05m" */
 /* Three digits or so: "850 ns", "1.6 µs" (in ASCII "us"), "20.3 ms", "1.25 s"; then as above. */
 struct unit_text units__latency(uint64_t ns, bool utf8);
+struct unit_text units__prot(uint32_t prot);	   /* of PROT_*: "r-x" */
 struct unit_text units__address(uint64_t address); /* "0x7f…" */
 struct unit_text units__local(uint64_t unix_s);	   /* "2026-11-21 18:26:48 +09:00"; "… UTC" */
 struct unit_text units__utc(uint64_t unix_s); /* "2026-11-21T09:26:48" (RFC 3339, 5.6, less zone) */

@@ -233,7 +233,8 @@ static int alerts__take_one(struct alerts *alerts, struct model *model, const st
 	if (!burst)
 		return -ENOMEM;
 	/* Before its words are made: there may be very many. */
-	admitted = burst__admit(burst, notice, report__realtime_ns(model, notice->time_ns));
+	admitted =
+		burst__admit(burst, notice, report__realtime_ns(&model->session, notice->time_ns));
 	if (!admitted && burst->sampled)
 		return 0;
 	err = report__notice(model, notice, &alert.row);

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/path.h"
 #include "event/event.h"
 #include "model/model.h"
 #include "model/name.h"
@@ -197,13 +198,6 @@ static bool begins_thread(const struct symbol_query *query)
 	return false;
 }
 
-static const char *last_component(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static void fill_frame(const struct unwinding *unwinding, size_t index, struct mt_frame *frame)
 {
 	uint32_t at = unwinding->unwound.frames[index];
@@ -220,7 +214,7 @@ static void fill_frame(const struct unwinding *unwinding, size_t index, struct m
 	};
 	snprintf(frame->symbol, sizeof(frame->symbol), "%.*s", (int)sizeof(frame->symbol) - 1,
 		 query->found ? query->name : "");
-	snprintf(frame->file, sizeof(frame->file), "%s", last_component(name__text(name)));
+	snprintf(frame->file, sizeof(frame->file), "%s", path__last(name__text(name)));
 }
 
 struct stack_record {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/path.h"
 #include "model/name.h"
 #include "model/usage.h"
 
@@ -75,9 +76,7 @@ static uint32_t text__hash(const char *text)
 
 static const char *last_component(const char *text)
 {
-	const char *slash = *text == '/' ? strrchr(text, '/') : NULL;
-
-	return slash ? slash + 1 : text;
+	return *text == '/' ? path__last(text) : text;
 }
 
 /* The longer text wins: a path over its last component. */

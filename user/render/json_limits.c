@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The limits of a process as JSON. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* strerrorname_np() */
-#endif
 #include <stdio.h>
 #include <string.h>
 

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* strerrorname_np() */
-#endif
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
+#include "base/errno_name.h"
 #include "render/chart.h"
 #include "render/sections.h"
 #include "render/table.h"
@@ -41,20 +39,14 @@ static char *failures(struct text *text, const struct report_process *process, e
 {
 	char *words = text__format(text, "%s", "");
 	const struct report_failure *failure;
-	const char *name;
 	char *longer;
 
 	for (size_t i = 0; i < process->heap.nr_failures && words; i++) {
 		failure = &process->heap.failures[i];
 		if (failure->call != call)
 			continue;
-		name = strerrorname_np(failure->err);
-		if (name)
-			longer = text__format(text, "%s%s%s %s", words, *words ? ", " : "", name,
-					      units__count(failure->count).s);
-		else
-			longer = text__format(text, "%s%serrno %d %s", words, *words ? ", " : "",
-					      failure->err, units__count(failure->count).s);
+		longer = text__format(text, "%s%s%s %s", words, *words ? ", " : "",
+				      errno__name(failure->err).s, units__count(failure->count).s);
 		free(words);
 		words = longer;
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "base/path.h"
 #include "render/chart.h"
 #include "render/sections.h"
 #include "render/table.h"
@@ -242,13 +243,6 @@ static void how_measured(struct text *text, const struct report_process *process
 	text__end(text);
 }
 
-static const char *last_component(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static void slow_row(struct table *table, const struct report_process *process,
 		     const struct report_slow_fault *fault)
 {
@@ -264,7 +258,7 @@ static void slow_row(struct table *table, const struct report_process *process,
 	table__add(table, units__address(fault->address).s);
 	/* An address above the middle is the kernel's own. */
 	if (symbol)
-		table__addf(table, "%s (%s)", symbol, last_component(code ? code : ""));
+		table__addf(table, "%s (%s)", symbol, path__last(code ? code : ""));
 	else if (fault->ip_mapping)
 		table__addf(table, "%s+%s", code ? code : "", units__address(fault->ip_offset).s);
 	else if (fault->ip >> 63)

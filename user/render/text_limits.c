@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The limits of a process's memory, the closest first, and the calls that failed. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* strerrorname_np() */
-#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
+#include "base/errno_name.h"
 #include "render/sections.h"
 #include "render/table.h"
 
@@ -162,19 +160,14 @@ static void failures(struct text *text, const struct report_process *process)
 	size_t rows = text__rows(text, process->limits.nr_failures);
 	const struct report_limit_failure *failure;
 	struct table table;
-	const char *name;
 
 	if (!rows)
 		return;
 	table__open(&table, text, 2, columns, LENGTH(columns));
 	for (size_t i = 0; i < rows; i++) {
 		failure = &process->limits.failures[i];
-		name = strerrorname_np(failure->err);
 		table__add(&table, mem_call__name(failure->call));
-		if (name)
-			table__add(&table, name);
-		else
-			table__addf(&table, "errno %d", failure->err);
+		table__add(&table, errno__name(failure->err).s);
 		table__add(&table, units__count(failure->count).s);
 		table__add(&table, failure_cause__name(failure->cause));
 		if (failure->unit)

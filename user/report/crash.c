@@ -3,12 +3,14 @@
 #include "report/crash.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
+#include "base/units.h"
 #include "model/model.h"
 #include "model/name.h"
 #include "report/backtrace.h"
@@ -89,12 +91,11 @@ static int build_mapping(const struct crash_mapping *from, uint64_t addr,
 		.name = strdup(report__mapping_name(from->name, from->region)),
 		.start = from->start,
 		.end = from->end,
-		.perms = {from->prot & PROT_READ ? 'r' : '-', from->prot & PROT_WRITE ? 'w' : '-',
-			  from->prot & PROT_EXEC ? 'x' : '-'},
 		.distance_bytes = addr >= from->end    ? addr - from->end
 				  : addr < from->start ? from->start - addr
 						       : 0,
 	};
+	snprintf(row->perms, sizeof(row->perms), "%.3s", units__prot(from->prot).s);
 	return row->name ? 0 : -ENOMEM;
 }
 

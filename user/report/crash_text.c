@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/page.h"
+#include "base/path.h"
 #include "base/signal_name.h"
 #include "base/units.h"
 #include "model/crash.h"
@@ -64,16 +65,14 @@ static const char *mapping__name(const struct crash_mapping *mapping)
 
 static const char *mapping__short_name(const struct crash_mapping *mapping)
 {
-	const char *name = mapping__name(mapping), *slash = strrchr(name, '/');
+	const char *name = mapping__name(mapping), *last = path__last(name);
 
-	return slash && slash[1] ? slash + 1 : name;
+	return *last ? last : name;
 }
 
 static void add_mapping(struct words *words, const struct crash_mapping *mapping)
 {
-	words__add(words, "%s %c%c%c", mapping__name(mapping),
-		   mapping->prot & PROT_READ ? 'r' : '-', mapping->prot & PROT_WRITE ? 'w' : '-',
-		   mapping->prot & PROT_EXEC ? 'x' : '-');
+	words__add(words, "%s %s", mapping__name(mapping), units__prot(mapping->prot).s);
 }
 
 static void null_pointer(struct words *words, const struct crash *crash)

@@ -2,6 +2,8 @@
 /* Which processes of two reports belong together. */
 #include "report/diff_match.h"
 
+#include "base/path.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,12 +55,12 @@ static bool same_program(const struct diff_group *a, const struct diff_group *b)
 
 static void group__set_program(struct diff_group *group)
 {
-	const char *exe = group->entries->process->exe, *slash = exe ? strrchr(exe, '/') : NULL;
+	const char *exe = group->entries->process->exe;
 	size_t len, deleted = strlen(DELETED);
 
 	if (!exe)
 		return;
-	group->program = slash ? slash + 1 : exe;
+	group->program = path__last(exe);
 	len = strlen(group->program);
 	if (len > deleted && !strcmp(group->program + len - deleted, DELETED))
 		len -= deleted;

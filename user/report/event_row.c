@@ -7,11 +7,13 @@
 #include <sys/wait.h>
 
 #include "base/signal_name.h"
+#include "base/units.h"
 #include "model/model.h"
 #include "model/name.h"
 #include "report/build.h"
 #include "report/event_fill.h"
 #include "report/event_row.h"
+#include "report/notice.h"
 
 void detail__add(struct report_event *row, const char *fmt, ...)
 {
@@ -51,8 +53,7 @@ static void detail__add_flags(struct report_event *row, uint32_t flags, const st
 
 static void detail__add_prot(struct report_event *row, uint32_t prot)
 {
-	detail__add(row, "prot=%c%c%c", prot & PROT_READ ? 'r' : '-', prot & PROT_WRITE ? 'w' : '-',
-		    prot & PROT_EXEC ? 'x' : '-');
+	detail__add(row, "prot=%s", units__prot(prot).s);
 }
 
 static void row__set_address(struct report_event *row, uint64_t addr)
@@ -443,7 +444,7 @@ static void row__set_time(struct report_event *row, const struct model_session *
 {
 	row->time_known = session->known;
 	row->t_ns = (int64_t)(time_ns - session->start_ns);
-	row->realtime_ns = session->record.start_realtime_ns + time_ns - session->start_ns;
+	row->realtime_ns = report__realtime_ns(session, time_ns);
 }
 
 static void row__set_names(struct report_event *row, const struct process *proc, uint32_t tid)

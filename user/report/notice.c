@@ -7,16 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/errno_name.h"
 #include "base/page.h"
 #include "base/units.h"
 #include "model/model.h"
 #include "report/backtrace.h"
 #include "report/crash.h"
 
-uint64_t report__realtime_ns(const struct model *model, uint64_t time_ns)
+uint64_t report__realtime_ns(const struct model_session *session, uint64_t time_ns)
 {
-	const struct model_session *session = &model->session;
-
 	return session->record.start_realtime_ns + time_ns - session->start_ns;
 }
 
@@ -33,7 +32,7 @@ static void describe_forebears(struct model *model, const struct process *proc,
 static int describe_who(const struct model *model, const struct process *proc,
 			const struct notice *notice, struct report_notice *row)
 {
-	row->realtime_ns = report__realtime_ns(model, notice->time_ns);
+	row->realtime_ns = report__realtime_ns(&model->session, notice->time_ns);
 	row->pid = notice->pid;
 	row->tid = notice->tid;
 	row->ip = notice->ip;
@@ -129,7 +128,7 @@ static int describe_limit(const struct model *model, const struct process *proc,
 			  const struct notice *notice, struct report_notice *row)
 {
 	const struct failure *failure = &proc->limits.last_failure;
-	char error[32], limit[128], asked[64] = "";
+	char limit[128], asked[64] = "";
 
 	(void)model;
 	if (failure->time_ns != notice->time_ns || failure->tid != notice->tid)
@@ -142,12 +141,11 @@ static int describe_limit(const struct model *model, const struct process *proc,
 	row->size_bytes = failure->asked_bytes;
 	if (failure->cause != FAILURE_MAX_MAP_COUNT)
 		row->limit_bytes = failure->limit;
-	snprintf(error, sizeof(error), "errno %d", failure->err);
 	limit_words(failure, limit, sizeof(limit));
 	if (failure->asked_bytes && failure->asked_bytes != BYTES_UNKNOWN)
 		snprintf(asked, sizeof(asked), " of %s", units__bytes(failure->asked_bytes).s);
-	if (asprintf(&row->words, "%s%s failed: %s, %s", row->call, asked, row->error ?: error,
-		     limit) < 0)
+	if (asprintf(&row->words, "%s%s failed: %s, %s", row->call, asked,
+		     errno__name(failure->err).s, limit) < 0)
 		row->words = NULL;
 	return row->words ? 0 : -ENOMEM;
 }

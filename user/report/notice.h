@@ -13,6 +13,7 @@
 #include "base/vocab.h"
 
 struct model;
+struct model_session;
 struct notice;
 
 #define NOTICE_COMM_BYTES 17
@@ -49,7 +50,7 @@ struct report_notice {
 };
 
 /* Since 1970, of the host's clock as it was when the session began. */
-uint64_t report__realtime_ns(const struct model *model, uint64_t time_ns);
+uint64_t report__realtime_ns(const struct model_session *session, uint64_t time_ns);
 
 /*
  * The row of a notice, as far as the model knows. 0; -ENOENT: it does not know of it, or not any

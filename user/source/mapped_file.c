@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/elf_file.h"
+#include "base/path.h"
 
 /* As the kernel rounds the length of a mapping. */
 static uint64_t page__whole(uint64_t bytes)
@@ -54,7 +55,7 @@ static bool has_inode(int fd, const struct mapped_file *file)
 /* Of a record the last component of a path may be all, or its first 63 bytes. */
 static bool has_name(int fd, const struct mapped_file *file)
 {
-	const char *slash = strrchr(file->name, '/'), *name = slash ? slash + 1 : file->name;
+	const char *name = path__last(file->name);
 	char self[64], path[PATH_MAX];
 	ssize_t len;
 
@@ -63,8 +64,7 @@ static bool has_name(int fd, const struct mapped_file *file)
 	if (len < 0)
 		return false;
 	path[len] = '\0';
-	slash = strrchr(path, '/');
-	return slash && !strncmp(slash + 1, name, strlen(name));
+	return *path == '/' && !strncmp(path__last(path), name, strlen(name));
 }
 
 static int keep_if(bool right, int fd)

@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/elf_file.h"
 #include "base/hash.h"
+#include "base/path.h"
 #include "source/procfs.h"
 
 /* As many as build-ids are remembered of, and directories for a search by name. */
@@ -217,7 +218,7 @@ static int open_known(const struct paths *paths, const struct file_key *key)
 /* In the directories, the last component of its name; or what of that fits into a record. */
 static int search(const struct paths *paths, const struct mapped_file *file)
 {
-	const char *slash = strrchr(file->name, '/'), *name = slash ? slash + 1 : file->name;
+	const char *name = path__last(file->name);
 	char path[PATH_MAX];
 	int fd = -1;
 
