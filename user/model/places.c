@@ -52,6 +52,12 @@ static void places__measure_slice(struct process *proc, const struct slice *slic
 			vma->place->touched_now += slice__touched_in(slice, vma->start, vma->end);
 }
 
+static void place__note_size(struct place *place, const struct vma *vma)
+{
+	if (vma->end - vma->start > place->mapped_bytes)
+		place->mapped_bytes = vma->end - vma->start;
+}
+
 void place__absorb(const struct vma *vma, struct place *gone)
 {
 	struct place *place = vma->place;
@@ -59,8 +65,7 @@ void place__absorb(const struct vma *vma, struct place *gone)
 	if (!place)
 		return;
 	/* It was so large, also if it is unmapped before the next fault in it. */
-	if (vma->end - vma->start > place->mapped_bytes)
-		place->mapped_bytes = vma->end - vma->start;
+	place__note_size(place, vma);
 	if (!gone || gone == place || gone->region != place->region || gone->name || place->name)
 		return;
 	/* What is absorbed by another now absorbs nobody: so there is no circle. */
@@ -111,13 +116,18 @@ static void threads__leave_folded(struct process *proc)
 			thread->pending.place = thread->pending.place->folded_into;
 }
 
+static void place__free(struct process *proc, struct place *place)
+{
+	name__put(place->name);
+	usage__free(proc->usage, place, sizeof(*place));
+}
+
 static void place__drop_folded(struct process *proc, struct place *place)
 {
 	if (!place->folded_into)
 		return;
 	HASH_DELETE(hh, proc->faults.places, place);
-	name__put(place->name);
-	usage__free(proc->usage, place, sizeof(*place));
+	place__free(proc, place);
 }
 
 /* Once it is known what is mapped: mappings that are part of larger ones are counted with those. */
@@ -185,8 +195,7 @@ static struct place *place__added(struct process *proc, struct place *place)
 {
 	if (hash__added(place))
 		return place;
-	name__put(place->name);
-	usage__free(proc->usage, place, sizeof(*place));
+	place__free(proc, place);
 	return NULL;
 }
 
@@ -248,12 +257,11 @@ static void places__fold(struct process *proc)
 
 static struct place *place__get(struct process *proc, const struct vma *vma)
 {
-	struct place_key key = vma__key(proc, vma);
 	struct place *place;
 
 	if (proc->forgets)
 		return place__sum(proc, vma->region);
-	HASH_FIND(hh, proc->faults.places, &key, sizeof(key), place);
+	place = place__find(proc, vma);
 	if (place)
 		return place;
 	if (HASH_COUNT(proc->faults.places) >= (proc->faults.fold_places_at ?: MAX_PLACES))
@@ -261,10 +269,10 @@ static struct place *place__get(struct process *proc, const struct vma *vma)
 	place = usage__alloc(proc->usage, sizeof(*place));
 	if (!place)
 		return NULL;
-	place->key = key;
+	place->key = vma__key(proc, vma);
 	place->region = vma->region;
 	place->name = name__hold(vma->name);
-	HASH_ADD(hh, proc->faults.places, key, sizeof(key), place);
+	HASH_ADD(hh, proc->faults.places, key, sizeof(place->key), place);
 	return place__added(proc, place);
 }
 
@@ -282,8 +290,7 @@ struct place *place__of_vma(struct process *proc, struct vma *vma)
 		place->several |= place->origin != ORIGIN_NONE;
 		place->origin = vma->origin;
 	}
-	if (vma->end - vma->start > place->mapped_bytes)
-		place->mapped_bytes = vma->end - vma->start;
+	place__note_size(place, vma);
 	return place;
 }
 
@@ -316,4 +323,14 @@ void place__note_step(struct place *place, uint64_t page)
 	}
 	place->last_stride = stride;
 	place->last_page = page;
+}
+
+void places__release(struct process *proc)
+{
+	struct place *place, *next;
+
+	HASH_ITER (hh, proc->faults.places, place, next) {
+		HASH_DELETE(hh, proc->faults.places, place);
+		place__free(proc, place);
+	}
 }

@@ -29,5 +29,6 @@ void places__measure(struct process *proc);
  * Never more than the faults that are counted here, each that mapped a huge page for 512.
  */
 uint64_t place__touched(const struct place *place);
+void places__release(struct process *proc);
 
 #endif

@@ -4,7 +4,6 @@
 #include <utlist.h>
 
 #include "base/array.h"
-#include "model/name.h"
 #include "model/places.h"
 #include "model/process.h"
 #include "model/stack_mark.h"
@@ -55,7 +54,6 @@ void process__retire(struct process *proc)
 void process__free(struct process *proc)
 {
 	struct thread *thread, *next_thread;
-	struct place *place, *next_place;
 
 	if (!proc)
 		return;
@@ -65,11 +63,7 @@ void process__free(struct process *proc)
 		HASH_DELETE(hh, proc->threads, thread);
 		usage__free(proc->usage, thread, sizeof(*thread));
 	}
-	HASH_ITER (hh, proc->faults.places, place, next_place) {
-		HASH_DELETE(hh, proc->faults.places, place);
-		name__put(place->name);
-		usage__free(proc->usage, place, sizeof(*place));
-	}
+	places__release(proc);
 	pages__release(&proc->faults.pages);
 	timeline__release(proc);
 	heap__release(proc);
