@@ -458,7 +458,7 @@ static int miss__resolve(struct process *proc, struct miss *miss, const struct v
 	proc->faults.by_cause[cause]--;
 	cause = fault__cause(&miss->facts, miss->major);
 	proc->faults.by_cause[cause]++;
-	HASH_FIND(hh, proc->threads, &miss->tid, sizeof(miss->tid), thread);
+	thread = process__find_thread(proc, miss->tid);
 	if (thread && thread->pending.miss_id == miss->id) {
 		thread->pending.place = place;
 		thread->pending.region = place->region;

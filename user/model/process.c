@@ -149,9 +149,8 @@ struct thread *process__thread(struct process *proc, uint32_t tid)
 /* A thread begins: its counters start at zero, and a tid that came round again is a new thread. */
 struct thread *process__begin_thread(struct process *proc, uint32_t tid)
 {
-	struct thread *thread;
+	struct thread *thread = process__find_thread(proc, tid);
 
-	HASH_FIND(hh, proc->threads, &tid, sizeof(tid), thread);
 	if (thread)
 		thread__fold(proc, thread);
 	thread = process__thread(proc, tid);
@@ -175,10 +174,9 @@ struct thread *process__reborn_leader(struct process *proc)
 void process__promote_thread(struct process *proc, uint32_t old_tid, uint64_t *lost)
 {
 	uint32_t new_tid = proc->pid;
-	struct thread *thread, *leader;
+	struct thread *thread = process__find_thread(proc, old_tid);
+	struct thread *leader = process__find_thread(proc, new_tid);
 
-	HASH_FIND(hh, proc->threads, &old_tid, sizeof(old_tid), thread);
-	HASH_FIND(hh, proc->threads, &new_tid, sizeof(new_tid), leader);
 	if (leader && leader->reborn) {
 		leader->reborn = false;
 		if (!thread)
