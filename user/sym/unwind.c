@@ -177,6 +177,14 @@ static struct site *walk__site(struct walk *walk, struct site *before, uint64_t 
 	return site;
 }
 
+/* first: what the calculation begins with; NULL: nothing. */
+static bool place__evaluate(struct walk *walk, const struct cfi_row *row,
+			    const struct cfi_place *place, const uint64_t *first, uint64_t *ret)
+{
+	return expression__evaluate(walk->unwind, walk->regs, row->expressions + place->expression,
+				    place->expression_bytes, first, &walk->steps, ret);
+}
+
 static bool place__value(struct walk *walk, const struct cfi_row *row,
 			 const struct cfi_place *place, uint64_t cfa, uint64_t *ret)
 {
@@ -192,14 +200,10 @@ static bool place__value(struct walk *walk, const struct cfi_row *row,
 		*ret = walk->regs[place->reg];
 		return true;
 	case CFI_AT_EXPRESSION:
-		return expression__evaluate(
-			       walk->unwind, walk->regs, row->expressions + place->expression,
-			       place->expression_bytes, &cfa, &walk->steps, &address) &&
+		return place__evaluate(walk, row, place, &cfa, &address) &&
 		       walk__read(walk, address, ret);
 	case CFI_EXPRESSION:
-		return expression__evaluate(walk->unwind, walk->regs,
-					    row->expressions + place->expression,
-					    place->expression_bytes, &cfa, &walk->steps, ret);
+		return place__evaluate(walk, row, place, &cfa, ret);
 	default:
 		return false;
 	}
@@ -211,9 +215,7 @@ static bool row__cfa(struct walk *walk, const struct cfi_row *row, uint64_t *ret
 		*ret = walk->regs[row->cfa.reg] + (uint64_t)row->cfa.offset;
 		return true;
 	}
-	return expression__evaluate(walk->unwind, walk->regs,
-				    row->expressions + row->cfa.expression,
-				    row->cfa.expression_bytes, NULL, &walk->steps, ret);
+	return place__evaluate(walk, row, &row->cfa, NULL, ret);
 }
 
 /* To the caller's registers. One that is not to be had any more is 0: nobody needs most of them. */
