@@ -94,6 +94,19 @@ static void touch(size_t from, size_t to, const char *how)
 	}
 }
 
+#define HUGE_BYTES (2UL << 20)
+
+/* Where no part of the file can be mapped by a huge page, as of large folios some kernels do. */
+static char *find_place(void)
+{
+	size_t bytes = file_bytes() + 2 * HUGE_BYTES;
+	char *at = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED || munmap(at, bytes))
+		die("mmap");
+	return (char *)(((uintptr_t)at + HUGE_BYTES) & ~(HUGE_BYTES - 1)) + page_bytes();
+}
+
 static char *map_file(int fd)
 {
 	int flags = strcmp(map_name, "private") ? MAP_SHARED : MAP_PRIVATE;
@@ -102,7 +115,7 @@ static char *map_file(int fd)
 
 	prot |= strcmp(access_name, "write") ? 0 : PROT_WRITE;
 	prot |= strcmp(access_name, "exec") ? 0 : PROT_EXEC;
-	at = mmap(NULL, file_bytes(), prot, flags, fd, 0);
+	at = mmap(find_place(), file_bytes(), prot, flags | MAP_FIXED_NOREPLACE, fd, 0);
 	if (at == MAP_FAILED)
 		die("mmap");
 	return at;
