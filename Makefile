@@ -49,7 +49,7 @@ ARCH := $(shell echo $(MACHINE) | sed -e 's/x86_64/x86/' -e 's/i.86/x86/' -e 's/
 PKGS := libbpf jansson libzstd
 pkg = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
 PKG_CFLAGS := $(call pkg,--cflags $(PKGS))
-PKG_LIBS := $(or $(call pkg,--libs $(PKGS)),-lbpf -ljansson -lzstd) -lm
+PKG_LIBS := $(or $(call pkg,--libs $(PKGS)),-lbpf -ljansson -lzstd) -liberty -lm
 TEST_CFLAGS := $(call pkg,--cflags cmocka)
 TEST_LIBS := $(or $(call pkg,--libs cmocka),-lcmocka)
 

@@ -92,6 +92,27 @@ static void test_own(void **state)
 	close(fd);
 }
 
+/* As a C++ compiler names cache::load(int). */
+static __attribute__((noinline)) int load(int key) __asm__("_ZN5cache4loadEi");
+
+static int load(int key)
+{
+	return key + 1;
+}
+
+static void test_mangled(void **state)
+{
+	struct symbol_query query = {.file_offset = offset_of(load)};
+	int fd = open_own();
+
+	(void)state;
+	assert_int_equal(load(1), 2);
+	symbols__look_up(fd, &query, 1);
+	assert_true(query.found);
+	assert_string_equal(query.name, "cache::load");
+	close(fd);
+}
+
 /* A library without .symtab: the dynamic linker's table serves. */
 static void test_library(void **state)
 {
@@ -171,9 +192,8 @@ static void test_no_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own),
-		cmocka_unit_test(test_library),
-		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_own),	cmocka_unit_test(test_mangled),
+		cmocka_unit_test(test_library), cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_no_file),
 	};
 

@@ -2,16 +2,20 @@
 #include "sym/symbols.h"
 
 #include <elf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/elf_file.h"
+#include "sym/demangle.h"
 
 /* Chromium has some 500,000. */
 #define MAX_SYMBOLS (2U << 20)
 /* Symbols that overlap have to be looked at for each query in them; those of real files do not. */
 #define MAX_STEPS (8U << 20)
 #define CHUNK_BYTES 49152
+/* Of C++ some are long; a longer one remains as it is. */
+#define MAX_MANGLED_BYTES 1024
 
 struct table {
 	const struct elf_file *file;
@@ -66,12 +70,15 @@ static size_t table__find(const struct table *table, uint64_t address)
 static void table__read_name(const struct table *table, uint32_t at, char *name)
 {
 	uint64_t left = table->strings.size - at;
-	size_t size = left < SYMBOL_NAME_BYTES ? left : SYMBOL_NAME_BYTES;
+	char symbol[MAX_MANGLED_BYTES];
+	size_t size = left < sizeof(symbol) ? left : sizeof(symbol);
 
 	if (at >= table->strings.size ||
-	    !elf_file__read(table->file, name, size, table->strings.offset + at))
+	    !elf_file__read(table->file, symbol, size, table->strings.offset + at))
 		size = 1;
-	name[size - 1] = '\0';
+	symbol[size - 1] = '\0';
+	if (!demangle(symbol, name, SYMBOL_NAME_BYTES))
+		snprintf(name, SYMBOL_NAME_BYTES, "%.*s", SYMBOL_NAME_BYTES - 1, symbol);
 }
 
 /* Of several names for one function the first will do. */

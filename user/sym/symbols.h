@@ -14,7 +14,7 @@ struct symbol_query {
 	uint64_t address;     /* the same as the file's own tables have it */
 	uint64_t offset;      /* from the function's begin */
 	bool found;
-	char name[SYMBOL_NAME_BYTES]; /* as it stands there, cut off if longer */
+	char name[SYMBOL_NAME_BYTES]; /* demangled; cut off if longer */
 };
 
 /*
