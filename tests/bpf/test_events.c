@@ -54,15 +54,13 @@ static bool runs(const struct live_process *process)
 }
 
 /* A child has died; its parent, whose trace goes on, waits to be told that the line has come. */
-static void test_bad_access(void **state)
+static void check_bad_access(struct live *live, const char *words)
 {
-	struct live *live = *state;
 	struct live_process *workload, *memtrace;
 	char expected[256];
 	json_t *plan;
 
-	workload = live__start_workload(
-		live, "badaccess --child --fatal --thread --kind null --offset 24");
+	workload = live__start_workload(live, words);
 	memtrace = trace(live, "-i 0.2", workload);
 	live__say(workload, "\n");
 	plan = live__read_json(live, workload);
@@ -74,6 +72,18 @@ static void test_bad_access(void **state)
 	assert_true(runs(workload) && runs(memtrace));
 	kill(memtrace->pid, SIGINT);
 	assert_int_equal(live__exit_code(memtrace), 0);
+}
+
+static void test_bad_access(void **state)
+{
+	check_bad_access(*state, "badaccess --child --fatal --thread --kind null --offset 24");
+}
+
+/* The stack is that of the access, and not unwound yet when the handler has the process die. */
+static void test_passed_on(void **state)
+{
+	check_bad_access(*state,
+			 "badaccess --child --fatal --pass-on --thread --kind null --offset 24");
 }
 
 /* Its time is that of the day, as the clock on the wall has it. */
@@ -221,20 +231,18 @@ static void test_none(void **state)
 }
 
 /* A recording shows the same lines, word for word. */
-static void test_replay(void **state)
+static void check_replay(struct live *live, const char *words, const char *where)
 {
-	struct live *live = *state;
 	struct live_process *memtrace;
 	struct live_path path = live__path(live, "run.mtr");
 	char text[256], *shown;
 	const char *line;
 
-	snprintf(text, sizeof(text),
-		 "-i 0 --record %s -- build/workloads/stackover --mode thread --limit 128K",
-		 path.s);
+	snprintf(text, sizeof(text), "-i 0 --record %s -- build/workloads/%s", path.s, words);
 	memtrace = live__run_memtrace(live, text, 128 + SIGSEGV);
 	line = read_event(memtrace);
 	assert_non_null(line);
+	assert_non_null(strstr(line, where));
 	shown = strdup(line - TIME_COLUMNS);
 	assert_null(read_event(memtrace));
 	snprintf(text, sizeof(text), "report %s", path.s);
@@ -246,11 +254,23 @@ static void test_replay(void **state)
 	free(shown);
 }
 
+static void test_replay(void **state)
+{
+	check_replay(*state, "stackover --mode thread --limit 128K", ", in stackover_deeper() × ");
+}
+
+static void test_replay_passed_on(void **state)
+{
+	check_replay(*state, "badaccess --fatal --pass-on", ", in badaccess_read() (fatal)");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		live_test(test_bad_access), live_test(test_time), live_test(test_stack_hit),
-		live_test(test_storm),	    live_test(test_none), live_test(test_replay),
+		live_test(test_bad_access), live_test(test_passed_on),
+		live_test(test_time),	    live_test(test_stack_hit),
+		live_test(test_storm),	    live_test(test_none),
+		live_test(test_replay),	    live_test(test_replay_passed_on),
 	};
 
 	setenv("COLUMNS", "250", 1);

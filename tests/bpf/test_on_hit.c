@@ -114,13 +114,12 @@ static char *facts_of(struct live *live, const char *options, const char *words,
 	return facts;
 }
 
-static void check_bad_access(struct live *live, const char *options)
+static void check_bad_access(struct live *live, const char *options, const char *words)
 {
 	json_t *plan;
 	char *facts, text[256];
 
-	facts = facts_of(live, options, "badaccess --child --fatal --thread --kind readonly",
-			 &plan);
+	facts = facts_of(live, options, words, &plan);
 	assert_fact(facts, "EVENT", "crash");
 	assert_fact(facts, "KIND", "read_only");
 	assert_fact_number(facts, "PID", live__number(plan, "pid"));
@@ -143,9 +142,17 @@ static void check_bad_access(struct live *live, const char *options)
 	free(facts);
 }
 
+#define READ_ONLY "badaccess --child --fatal --thread --kind readonly"
+
 static void test_bad_access(void **state)
 {
-	check_bad_access(*state, "-o /dev/null");
+	check_bad_access(*state, "-o /dev/null", READ_ONLY);
+}
+
+/* A handler has the process die at once, before the stack has been unwound. */
+static void test_passed_on(void **state)
+{
+	check_bad_access(*state, "-o /dev/null", READ_ONLY " --pass-on");
 }
 
 /* A recorder's model keeps little; a hook knows as much. */
@@ -155,7 +162,16 @@ static void test_record(void **state)
 	char options[256];
 
 	snprintf(options, sizeof(options), "record -o %s", live__path(live, "run.mtr").s);
-	check_bad_access(live, options);
+	check_bad_access(live, options, READ_ONLY);
+}
+
+static void test_record_passed_on(void **state)
+{
+	struct live *live = *state;
+	char options[256];
+
+	snprintf(options, sizeof(options), "record -o %s", live__path(live, "run.mtr").s);
+	check_bad_access(live, options, READ_ONLY " --pass-on");
 }
 
 static void test_stack_hit(void **state)
@@ -371,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		live_test(test_bad_access),    live_test(test_record),
+		live_test(test_passed_on),     live_test(test_record_passed_on),
 		live_test(test_stack_hit),     live_test(test_failed_call),
 		live_test(test_storm),	       live_test(test_slow_hook),
 		live_test(test_output),	       live_test(test_exit_code),

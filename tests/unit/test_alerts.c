@@ -78,14 +78,14 @@ static void pass(struct feed *feed, struct alerts *alerts, uint64_t ns)
 	assert_int_equal(alerts__pass(alerts, feed->model, feed->now_ns), 0);
 }
 
-/* A bad access at the limit of the stack of 8 MiB. */
-static void overflow(struct feed *feed, uint32_t pid, uint32_t tid, uint64_t ip, uint16_t flags)
+static struct mt_signal_more bad_access(uint32_t pid, uint32_t tid, uint64_t addr, uint64_t ip,
+					uint16_t flags)
 {
 	struct mt_signal_more sig = {
 		.signal = {.hdr = record__header(MT_KIND_SIGNAL, sizeof(sig), pid, tid),
 			   .signo = SIGSEGV,
 			   .code = SEGV_MAPERR,
-			   .addr = STACK_END - STACK_LIMIT - 8,
+			   .addr = addr,
 			   .sp = STACK_END - STACK_LIMIT,
 			   .ip = ip,
 			   .stack_limit_bytes = STACK_LIMIT,
@@ -97,6 +97,14 @@ static void overflow(struct feed *feed, uint32_t pid, uint32_t tid, uint64_t ip,
 	};
 
 	sig.signal.hdr.flags = flags;
+	return sig;
+}
+
+/* A bad access at the limit of the stack of 8 MiB. */
+static void overflow(struct feed *feed, uint32_t pid, uint32_t tid, uint64_t ip, uint16_t flags)
+{
+	struct mt_signal_more sig = bad_access(pid, tid, STACK_END - STACK_LIMIT - 8, ip, flags);
+
 	feed__now(feed, &sig);
 }
 
@@ -169,6 +177,47 @@ static void test_stack_comes(void **state)
 	assert_string_equal(shown.text,
 			    "worker[4242] stack overflow: 8,388,608 of 8,388,608 bytes, "
 			    "RLIMIT_STACK, in even() → odd() × 4,112 (fatal)\n");
+	assert_string_equal(shown.stack, "leaf;even > odd × 4,112;libc.so.6+0x40");
+	alerts__release(&alerts);
+}
+
+/* It is told when its process dies of it after all: by then its stack may not have been unwound. */
+static void test_stack_of_passed_on(void **state)
+{
+	struct feed *feed = *state;
+	struct mt_signal_more sig =
+		bad_access(PID, PID, 0, TEXT, MT_SIGNAL_HANDLED | MT_SIGNAL_COPIED);
+	struct shown shown;
+	uint64_t signal_ns;
+
+	WATCH(feed, shown);
+	feed__now(feed, &sig);
+	signal_ns = feed->now_ns;
+	feed__exit(feed, PID, PID, true, SIGSEGV, FLT(0, 0));
+	pass(feed, &alerts, 100 * MSEC);
+	assert_int_equal(shown.nr, 0);
+	answer(feed, PID, signal_ns);
+	pass(feed, &alerts, 0);
+	assert_int_equal(shown.nr, 1);
+	assert_non_null(strstr(shown.text, ", in even() → odd() × 4,112 (fatal)\n"));
+	assert_string_equal(shown.stack, "leaf;even > odd × 4,112;libc.so.6+0x40");
+	alerts__release(&alerts);
+}
+
+/* A handler that takes its time: there is nothing to wait for. */
+static void test_stack_came_first(void **state)
+{
+	struct feed *feed = *state;
+	struct mt_signal_more sig =
+		bad_access(PID, PID, 0, TEXT, MT_SIGNAL_HANDLED | MT_SIGNAL_COPIED);
+	struct shown shown;
+
+	WATCH(feed, shown);
+	feed__now(feed, &sig);
+	answer(feed, PID, feed->now_ns);
+	feed__exit(feed, PID, PID, true, SIGSEGV, FLT(0, 0));
+	pass(feed, &alerts, 1000);
+	assert_int_equal(shown.nr, 1);
 	assert_string_equal(shown.stack, "leaf;even > odd × 4,112;libc.so.6+0x40");
 	alerts__release(&alerts);
 }
@@ -448,6 +497,8 @@ int main(void)
 		TEST(test_words),
 		TEST(test_wait_for_stack),
 		TEST(test_stack_comes),
+		TEST(test_stack_of_passed_on),
+		TEST(test_stack_came_first),
 		TEST(test_stack_of_recorder),
 		TEST(test_oom_kill),
 		TEST(test_flush),

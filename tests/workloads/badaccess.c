@@ -3,7 +3,7 @@
  * Makes bad accesses, and handles the signals that they end in, or dies of the first.
  *
  * badaccess [--times N] [--kind KIND] [--write] [--offset N] [--delay MS] [--thread] [--fatal]
- *           [--child]
+ *           [--pass-on] [--child]
  * KIND, and how it accesses memory unless by --write:
  *   null: reads address 0; none: memory that was written and is PROT_NONE now; bus: beyond the end
  *   of a mapped file; hole: between two mappings far apart; freed: what another thread has
@@ -13,8 +13,9 @@
  *   exec, stack: executes memory, its own stack; call: calls address 0
  *   barrier: as readonly, but the handler allows it and it then succeeds, in another page each time
  * --offset is added to the address. thread: another thread than the main one does it. fatal: with
- * no handler; then the line comes before the access, as a plan. child: in a child, which dies or
- * not; its parent tells how. What is said of the access itself, the handler saw.
+ * no handler; then the line comes before the access, as a plan. pass-on: with one that has the
+ * process die of the signal after all. child: in a child, which dies or not; its parent tells how.
+ * What is said of the access itself, the handler saw.
  */
 #include "common.h"
 
@@ -49,7 +50,7 @@ enum how {
 
 static uint64_t nr_times = 10, offset, delay_ms;
 static const char *kind_name = "null";
-static bool writes, by_thread, fatal, in_child;
+static bool writes, by_thread, fatal, passes_on, in_child;
 
 static const struct kind *kind;
 static char *target;
@@ -277,6 +278,13 @@ static void handle(int signo, siginfo_t *info, void *context)
 		die("mprotect");
 }
 
+/* As handlers that report do: the process is to die of the signal all the same. */
+static void pass_on(int signo)
+{
+	if (signal(signo, SIG_DFL) == SIG_ERR || raise(signo))
+		die("raise");
+}
+
 static void access_once(volatile char *at)
 {
 	/* Without the mask of signals: the handler does not block them. */
@@ -427,6 +435,9 @@ static void prepare(void)
 		die("--times starts at 1");
 	kind = kind__named(kind_name);
 	target = kind->map();
+	if (passes_on &&
+	    (signal(SIGSEGV, pass_on) == SIG_ERR || signal(SIGBUS, pass_on) == SIG_ERR))
+		die("signal");
 	if (fatal)
 		return;
 	if (sigaction(SIGSEGV, &action, NULL) || sigaction(SIGBUS, &action, NULL))
@@ -458,15 +469,11 @@ static void report(void)
 }
 
 static const struct workload_option options[] = {
-	{"--times", OPTION_NUMBER, &nr_times},
-	{"--kind", OPTION_TEXT, &kind_name},
-	{"--write", OPTION_FLAG, &writes},
-	{"--offset", OPTION_NUMBER, &offset},
-	{"--delay", OPTION_NUMBER, &delay_ms},
-	{"--thread", OPTION_FLAG, &by_thread},
-	{"--fatal", OPTION_FLAG, &fatal},
-	{"--child", OPTION_FLAG, &in_child},
-	OPTION_END,
+	{"--times", OPTION_NUMBER, &nr_times}, {"--kind", OPTION_TEXT, &kind_name},
+	{"--write", OPTION_FLAG, &writes},     {"--offset", OPTION_NUMBER, &offset},
+	{"--delay", OPTION_NUMBER, &delay_ms}, {"--thread", OPTION_FLAG, &by_thread},
+	{"--fatal", OPTION_FLAG, &fatal},      {"--pass-on", OPTION_FLAG, &passes_on},
+	{"--child", OPTION_FLAG, &in_child},   OPTION_END,
 };
 
 int main(int argc, char **argv)

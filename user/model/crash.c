@@ -133,8 +133,16 @@ static void crash__turn_fatal(struct process *proc, struct crash *crash, bool no
 		proc->stack.last_hit.died = true;
 }
 
+/* A handler may pass the signal on at once, before the stack has been unwound. */
+static bool crash__awaits_stack(const struct model *model, const struct process *proc,
+				const struct crash *crash)
+{
+	return crash->copied &&
+	       !backtraces__find(&model->backtraces, proc->pid, crash->tid, crash->time_ns);
+}
+
 static void tell(struct model *model, const struct process *proc, const struct crash *crash,
-		 enum notice_kind kind, bool awaits_stack)
+		 enum notice_kind kind)
 {
 	struct notice notice = {
 		.kind = kind,
@@ -145,7 +153,7 @@ static void tell(struct model *model, const struct process *proc, const struct c
 		.what = kind == NOTICE_CRASH ? (unsigned int)crash->verdict
 					     : (unsigned int)crash->hit.kind,
 		.handled = crash->handled && !crash->fatal,
-		.awaits_stack = awaits_stack,
+		.awaits_stack = crash__awaits_stack(model, proc, crash),
 	};
 
 	notices__add(&model->notices, &notice);
@@ -178,7 +186,7 @@ static int crash__turn_altstack(struct model *model, struct process *proc,
 		listed->verdict = crash->verdict;
 		listed->hit = crash->hit;
 	}
-	tell(model, proc, crash, is_hit ? NOTICE_STACK_HIT : NOTICE_CRASH, false);
+	tell(model, proc, crash, is_hit ? NOTICE_STACK_HIT : NOTICE_CRASH);
 	return 0;
 }
 
@@ -241,8 +249,7 @@ int crashes__take(struct model *model, struct process *proc, struct thread *thre
 	(*(crash.fatal ? &proc->crashes.fatal : &proc->crashes.handled))++;
 	err = crash__set_ip(model, proc, &crash) ?: crashes__note(proc, &crash);
 	if (is_hit || crash.fatal)
-		tell(model, proc, &crash, is_hit ? NOTICE_STACK_HIT : NOTICE_CRASH,
-		     ev->flags & MT_SIGNAL_COPIED);
+		tell(model, proc, &crash, is_hit ? NOTICE_STACK_HIT : NOTICE_CRASH);
 	return err;
 }
 
@@ -267,7 +274,7 @@ int crashes__end(struct model *model, struct process *proc)
 		err = crashes__list(proc, last);
 	crash__turn_fatal(proc, last, false);
 	if (last->verdict != VERDICT_STACK_OVERFLOW)
-		tell(model, proc, last, NOTICE_CRASH, false);
+		tell(model, proc, last, NOTICE_CRASH);
 	return err;
 }
 

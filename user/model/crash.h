@@ -76,6 +76,7 @@ struct crash {
 	bool no_room;	/* which had no stack to run on */
 	bool passed_on; /* which reported, and had the process die of it after all */
 	bool fatal;	/* the process died of it */
+	bool copied;	/* its stack has been: struct backtrace may follow */
 	bool pkey_known;
 	bool hugetlb;	      /* the mapping at the address is of huge pages by hugetlbfs */
 	struct stack_hit hit; /* of VERDICT_STACK_OVERFLOW */

@@ -234,6 +234,7 @@ void crash__judge(struct process *proc, const struct thread *thread, const struc
 		.handled_known = ev->signal_more,
 		.handled = ev->flags & MT_SIGNAL_HANDLED,
 		.fatal = ev->signal_more && !(ev->flags & MT_SIGNAL_HANDLED),
+		.copied = ev->flags & MT_SIGNAL_COPIED,
 		.file_offset = BYTES_UNKNOWN,
 		.file_bytes = BYTES_UNKNOWN,
 	};
