@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fit.h"
 #include "base/path.h"
 #include "event/event.h"
 #include "model/model.h"
@@ -212,8 +213,7 @@ static void fill_frame(const struct unwinding *unwinding, size_t index, struct m
 		.offset = query->found ? query->offset : site->ip_offset,
 		.repeat = 1,
 	};
-	snprintf(frame->symbol, sizeof(frame->symbol), "%.*s", (int)sizeof(frame->symbol) - 1,
-		 query->found ? query->name : "");
+	fit__copy(frame->symbol, sizeof(frame->symbol), query->found ? query->name : "");
 	snprintf(frame->file, sizeof(frame->file), "%s", path__last(name__text(name)));
 }
 

@@ -7,8 +7,9 @@
 #include <stddef.h>
 
 /*
- * "_ZN5cache4loadEi" is "cache::load": without parameters, as perf(1) has it; cut off where it does
- * not fit. False: the symbol is no mangled one; name is not to be used then.
+ * "_ZN5cache4loadEi" is "cache::load": without parameters, as perf(1) has it. One that does not
+ * fit loses the arguments of its templates, and then its end ("..."). False: the symbol is no
+ * mangled one; name is not to be used then.
  */
 bool demangle(const char *symbol, char *name, size_t size);
 

@@ -2,11 +2,11 @@
 #include "sym/symbols.h"
 
 #include <elf.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/elf_file.h"
+#include "base/fit.h"
 #include "sym/demangle.h"
 
 /* Chromium has some 500,000. */
@@ -15,7 +15,7 @@
 #define MAX_STEPS (8U << 20)
 #define CHUNK_BYTES 49152
 /* Of C++ some are long; a longer one remains as it is. */
-#define MAX_MANGLED_BYTES 1024
+#define MAX_MANGLED_BYTES 4096
 
 struct table {
 	const struct elf_file *file;
@@ -78,7 +78,7 @@ static void table__read_name(const struct table *table, uint32_t at, char *name)
 		size = 1;
 	symbol[size - 1] = '\0';
 	if (!demangle(symbol, name, SYMBOL_NAME_BYTES))
-		snprintf(name, SYMBOL_NAME_BYTES, "%.*s", SYMBOL_NAME_BYTES - 1, symbol);
+		fit__copy(name, SYMBOL_NAME_BYTES, symbol);
 }
 
 /* Of several names for one function the first will do. */
