@@ -44,8 +44,9 @@ struct reading {
 	uint64_t bytes;			     /* of stacks, so far */
 	const struct stack_pointer *threads; /* to come */
 	size_t nr_threads;
-	uint64_t guard_end; /* of the mapping before, if it gives no access; else 0 */
-	int err;	    /* of fn */
+	uint64_t locked_bytes; /* of the process */
+	uint64_t guard_end;    /* of the mapping before, if it gives no access; else 0 */
+	int err;	       /* of fn */
 };
 
 /* What the page tables say of a stack. */
@@ -145,6 +146,9 @@ static int reading__deliver(struct reading *reading, const struct mt_mapping *ma
 	rec.lowest = depth.lowest;
 	if (depth.lowest < mapping->end && depth__is_huge(&depth, reading))
 		rec.hdr.flags |= MT_STACK_MARK_HUGE;
+	/* Locked memory is there whether somebody touches it or not; this may be of it. */
+	if (reading->locked_bytes >= mapping->end - mapping->start)
+		rec.hdr.flags |= MT_STACK_MARK_LOCKED;
 	return reading->fn(reading->ctx, &rec, sizeof(rec));
 }
 
@@ -212,9 +216,7 @@ int stack_marks__read(uint32_t tgid, struct stack_pointer *threads, size_t nr, u
 		return 0;
 	reading.pagemap = pagemap;
 	reading.page_flags = page_flags;
-	/* Locked memory is there whether somebody touches it or not. */
-	if (process__locked_bytes(tgid))
-		reading.flags |= MT_STACK_MARK_LOCKED;
+	reading.locked_bytes = process__locked_bytes(tgid);
 	qsort(threads, nr, sizeof(*threads), by_sp);
 	reading.threads = threads;
 	reading.nr_threads = nr;
