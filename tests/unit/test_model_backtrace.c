@@ -252,30 +252,59 @@ static void test_json(void **state)
 	report_backtrace__free(backtrace);
 }
 
+static void assert_phrase(const struct report_backtrace *backtrace, bool utf8, const char *expect)
+{
+	char *phrase = backtrace__phrase(backtrace, utf8);
+
+	assert_non_null(phrase);
+	assert_string_equal(phrase, expect);
+	free(phrase);
+}
+
 static void test_phrase(void **state)
 {
 	struct report_frame frames[] = {
 		{.symbol = "leaf", .cycle = 1, .repeat = 1},
 		{.symbol = "a", .cycle = 2, .repeat = 2056},
-		{.symbol = "b", .cycle = 0, .repeat = 1},
+		{.file = "b.so", .offset = 0x12, .cycle = 0, .repeat = 1},
 		{.symbol = "main", .cycle = 1, .repeat = 1},
+		{.symbol = "__libc_start_main", .cycle = 1, .repeat = 1},
+		{.symbol = "_start", .cycle = 1, .repeat = 1},
 	};
-	struct report_backtrace backtrace = {.depth = 4114, .frames = frames, .nr_frames = 4};
-	char buf[64], little[8];
+	struct report_backtrace backtrace = {.depth = 4116, .frames = frames, .nr_frames = 6};
 
 	(void)state;
-	assert_true(backtrace__phrase(&backtrace, true, buf, sizeof(buf)));
-	assert_string_equal(buf, "in a() → b() × 2,056");
-	assert_true(backtrace__phrase(&backtrace, false, buf, sizeof(buf)));
-	assert_string_equal(buf, "in a() -> b() x 2,056");
-	assert_true(backtrace__phrase(&backtrace, false, little, sizeof(little)));
-	assert_string_equal(little, "in a() ");
+	assert_phrase(&backtrace, true, "in a() → b.so+0x12 × 2,056");
+	assert_phrase(&backtrace, false, "in a() -> b.so+0x12 x 2,056");
+	backtrace.cut_off = true;
+	assert_phrase(&backtrace, true, "in a() → b.so+0x12 × 2,056 or more");
 	frames[1].repeat = 2;
-	assert_true(backtrace__phrase(&backtrace, true, buf, sizeof(buf)));
-	assert_string_equal(buf, "in leaf()");
-	frames[0].symbol = NULL;
-	assert_false(backtrace__phrase(&backtrace, true, buf, sizeof(buf)));
-	assert_false(backtrace__phrase(NULL, true, buf, sizeof(buf)));
+	assert_phrase(&backtrace, true, "in leaf()");
+}
+
+/* The innermost has no name. */
+static void test_phrase_of_caller(void **state)
+{
+	struct report_frame frames[] = {
+		{.file = "libc.so.6", .offset = 0x167ad8, .cycle = 1, .repeat = 1},
+		{.file = "tool", .offset = 0x99, .cycle = 1, .repeat = 1},
+		{.symbol = "main", .cycle = 1, .repeat = 1},
+		{.symbol = "__libc_start_main", .cycle = 1, .repeat = 1},
+		{.symbol = "_start", .cycle = 1, .repeat = 1},
+	};
+	struct report_backtrace backtrace = {.depth = 5, .frames = frames, .nr_frames = 5};
+
+	(void)state;
+	assert_phrase(&backtrace, true, "in libc.so.6+0x167ad8, called from main()");
+	frames[2].symbol = NULL;
+	assert_phrase(&backtrace, true, "in libc.so.6+0x167ad8");
+	/* A call of nothing. */
+	frames[0].file = NULL;
+	assert_null(backtrace__phrase(&backtrace, true));
+	frames[1].symbol = "caller";
+	assert_phrase(&backtrace, true, "called from caller()");
+	backtrace.nr_frames = 0;
+	assert_null(backtrace__phrase(&backtrace, true));
 }
 
 int main(void)
@@ -290,6 +319,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_wrapped, feed__setup, feed__teardown),
 		cmocka_unit_test_setup_teardown(test_json, feed__setup, feed__teardown),
 		cmocka_unit_test(test_phrase),
+		cmocka_unit_test(test_phrase_of_caller),
 	};
 
 	return cmocka_run_group_tests_name("model_backtrace", tests, NULL, NULL);

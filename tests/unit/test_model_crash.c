@@ -117,7 +117,7 @@ static void test_hole(void **state)
 	assert_int_equal(crash->at.end, 0);
 	/* Above all there is. */
 	judge(feed, signal__at(0xffff800000000000ULL, SEGV_MAPERR, ERROR_WRITE), VERDICT_HOLE,
-	      "in no mapping: the kernel's part of the address space (write)");
+	      "in no mapping: 0xffff800000000000, the kernel's part of the address space (write)");
 	/* The kernel knows better than the mirror, both ways. */
 	rec = signal__at(LIB, SEGV_MAPERR, ERROR_READ);
 	signal__set_vma(&rec, 0, 0, 0);
@@ -138,7 +138,7 @@ static void test_nothing_known(void **state)
 	(void)state;
 	feed__open(&feed);
 	feed__session(&feed, 1000000000);
-	judge(&feed, rec, VERDICT_HOLE, "in no mapping (read)");
+	judge(&feed, rec, VERDICT_HOLE, "in no mapping: 0x7f0000100000 (read)");
 	judge(&feed, signal__at(GAP, SEGV_ACCERR, ERROR_READ), VERDICT_OTHER,
 	      "SIGSEGV by SEGV_ACCERR");
 	feed__close(&feed);
@@ -437,7 +437,8 @@ static void test_exec_and_fork(void **state)
 	assert_int_equal(feed__proc(feed)->crashes.list.nr, 1);
 	assert_string_equal(name__text(feed__proc(feed)->crashes.list.items[0].at.name),
 			    "/usr/lib/libc.so.6");
-	judge(feed, signal__at(LIB, SEGV_MAPERR, ERROR_READ), VERDICT_HOLE, "in no mapping (read)");
+	judge(feed, signal__at(LIB, SEGV_MAPERR, ERROR_READ), VERDICT_HOLE,
+	      "in no mapping: 0x7f0000000000 (read)");
 }
 
 /* A recorder keeps the last ones, for those who want to know at once. */

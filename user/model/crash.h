@@ -27,7 +27,8 @@ struct stack_hit {
 	bool growsdown; /* it is not the main stack, but one with MAP_GROWSDOWN */
 	uint64_t size_bytes;
 	uint64_t limit_bytes;
-	uint64_t asked_bytes; /* of the main stack: so large it would have been; 0: not known */
+	uint64_t asked_bytes; /* so large it would have been, to have the address; 0: not known */
+	bool beyond;	      /* HIT_THREAD_GUARD: there is no mapping at the address */
 	bool no_frame;	      /* HIT_ALTSTACK: one more handler was to run there, addr is sp */
 	/* HIT_NO_MEMORY: the soft RLIMIT_AS that refused; BYTES_UNKNOWN: something else did. */
 	uint64_t as_limit_bytes;

@@ -203,6 +203,8 @@ static bool hit__thread_guard(struct process *proc, const struct thread *thread,
 	}
 	if (!stack || start >= stack->end)
 		return false;
+	hit->asked_bytes = stack->end - (sig->addr & ~PAGE_MASK);
+	hit->beyond = !at;
 	return hit__set(hit, HIT_THREAD_GUARD, stack->end - start);
 }
 

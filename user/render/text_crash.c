@@ -37,7 +37,8 @@ static void main_limit(struct text *text, const struct report_hit *hit)
 
 static void thread_guard(struct text *text, const struct report_hit *hit)
 {
-	text__wrapf(text, HANG, "ran into the guard page of its %s stack,",
+	text__wrapf(text, HANG, "%s of its %s stack,",
+		    hit->beyond ? "ran beyond the end" : "ran into the guard page",
 		    units__bytes(hit->size_bytes).s);
 }
 

@@ -83,24 +83,70 @@ static size_t backtrace__subject(const struct report_backtrace *backtrace)
 	return 0;
 }
 
-bool backtrace__phrase(const struct report_backtrace *backtrace, bool utf8, char *buf, size_t size)
+void report_frame__print(const struct report_frame *frame, const char *call, FILE *out)
 {
-	size_t first = backtrace ? backtrace__subject(backtrace) : 0, len = 0;
-	const struct report_frame *frame;
-	uint32_t nr;
+	if (frame->symbol)
+		fprintf(out, "%s%s", frame->symbol, call);
+	else if (frame->file)
+		fprintf(out, "%s+0x%llx", frame->file, (unsigned long long)frame->offset);
+	else
+		fprintf(out, "0x%llx", (unsigned long long)frame->ip);
+}
 
-	if (!backtrace || first >= backtrace->nr_frames || !backtrace->frames[first].symbol)
-		return false;
-	frame = &backtrace->frames[first];
-	nr = frame->repeat > 1 ? frame->cycle : 1;
-	for (uint32_t i = 0; i < nr && first + i < backtrace->nr_frames && len < size; i++)
-		len += snprintf(buf + len, size - len, "%s%s%s",
-				!i     ? "in "
-				: utf8 ? " → "
-				       : " -> ",
-				frame[i].symbol ?: "?", "()");
-	if (frame->repeat > 1 && len < size)
-		snprintf(buf + len, size - len, " %s %s", utf8 ? "×" : "x",
-			 units__count(frame->repeat).s);
-	return true;
+static void add_recursion(FILE *out, const struct report_backtrace *backtrace, size_t first,
+			  bool utf8)
+{
+	const struct report_frame *frame = &backtrace->frames[first];
+
+	fputs("in ", out);
+	for (uint32_t i = 0; i < frame->cycle && first + i < backtrace->nr_frames; i++) {
+		fputs(!i ? "" : utf8 ? " → " : " -> ", out);
+		report_frame__print(&frame[i], "()", out);
+	}
+	fprintf(out, " %s %s%s", utf8 ? "×" : "x", units__count(frame->repeat).s,
+		backtrace->cut_off ? " or more" : "");
+}
+
+/* What begins a thread has called everything. */
+#define OUTER_FRAMES 2
+
+/* The innermost function; where that has no name, also the one that has and that it was called
+ * from. */
+static void add_innermost(FILE *out, const struct report_backtrace *backtrace)
+{
+	const struct report_frame *frames = backtrace->frames;
+	size_t named = 0;
+
+	while (named < backtrace->nr_frames && !frames[named].symbol)
+		named++;
+	if (frames->symbol || frames->file) {
+		fputs("in ", out);
+		report_frame__print(frames, "()", out);
+	}
+	if (!named || named + OUTER_FRAMES >= backtrace->nr_frames)
+		return;
+	fputs(frames->file ? ", called from " : "called from ", out);
+	report_frame__print(&frames[named], "()", out);
+}
+
+char *backtrace__phrase(const struct report_backtrace *backtrace, bool utf8)
+{
+	size_t first = backtrace__subject(backtrace), size;
+	char *text = NULL;
+	FILE *out;
+
+	if (!backtrace->nr_frames)
+		return NULL;
+	out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	if (backtrace->frames[first].repeat > 1)
+		add_recursion(out, backtrace, first, utf8);
+	else
+		add_innermost(out, backtrace);
+	if (fclose(out) || !*text) {
+		free(text);
+		return NULL;
+	}
+	return text;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct model;
 
@@ -38,11 +39,15 @@ int report_backtrace__build(const struct model *model, uint32_t pid, uint32_t ti
 			    struct report_backtrace **ret);
 void report_backtrace__free(struct report_backtrace *backtrace); /* NULL is none */
 
+/* "parse" with what call says behind it ("()"), else "libc.so.6+0x167ad8". Strangers' strings. */
+void report_frame__print(const struct report_frame *frame, const char *call, FILE *out);
+
 /*
  * Where the thread was, in few words: its innermost function, or the recursion that most of the
- * stack is, "in parse_nested() × 4,112" (utf8 false: "x"). Of strangers' strings: to be escaped.
- * False: not known.
+ * stack is, "in parse_nested() × 4,112" (utf8 false: "x"); where the innermost has no name, "in
+ * libc.so.6+0x167ad8, called from parse()". Of strangers' strings: to be escaped. The caller frees
+ * it. NULL: not known, or no memory.
  */
-bool backtrace__phrase(const struct report_backtrace *backtrace, bool utf8, char *buf, size_t size);
+char *backtrace__phrase(const struct report_backtrace *backtrace, bool utf8);
 
 #endif

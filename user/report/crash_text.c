@@ -93,6 +93,13 @@ static void null_pointer(struct words *words, const struct crash *crash)
 			   (unsigned long long)size);
 }
 
+/* By one large frame. */
+static void add_asked(struct words *words, const struct stack_hit *hit)
+{
+	if (hit->asked_bytes > hit->limit_bytes + FAR_BEYOND_BYTES)
+		words__add(words, " (%s asked for)", units__count(hit->asked_bytes).s);
+}
+
 /* What stopped it. */
 static void add_wall(struct words *words, const struct crash *crash)
 {
@@ -101,12 +108,11 @@ static void add_wall(struct words *words, const struct crash *crash)
 	switch (hit->kind) {
 	case HIT_MAIN_LIMIT:
 		words__add(words, "RLIMIT_STACK");
-		/* By one large frame. */
-		if (hit->asked_bytes > hit->limit_bytes + FAR_BEYOND_BYTES)
-			words__add(words, " (%s asked for)", units__count(hit->asked_bytes).s);
+		add_asked(words, hit);
 		break;
 	case HIT_THREAD_GUARD:
-		words__add(words, "guard page");
+		words__add(words, hit->beyond ? "beyond its end" : "guard page");
+		add_asked(words, hit);
 		break;
 	case HIT_GUARD_GAP:
 		words__add(words, "%s is in the way",
@@ -182,8 +188,10 @@ static void hole(struct words *words, const struct crash *crash)
 	bool near_above = above->end && above->start - crash->addr <= NEIGHBOUR_BYTES;
 
 	words__add(words, "in no mapping");
+	if (!near_below && !near_above)
+		words__add(words, ": %s", units__address(crash->addr).s);
 	if (crash->addr >> 63) {
-		words__add(words, ": the kernel's part of the address space");
+		words__add(words, ", the kernel's part of the address space");
 		add_access(words, crash);
 		return;
 	}

@@ -208,19 +208,8 @@ static int describe_oom(const struct model *model, const struct process *proc,
 	return row->words ? 0 : -ENOMEM;
 }
 
-#define WHERE_BYTES 256
-
-static void add_frame(FILE *out, const struct report_frame *frame)
-{
-	if (frame->symbol)
-		fprintf(out, "%s", frame->symbol);
-	else if (frame->file)
-		fprintf(out, "%s+0x%llx", frame->file, (unsigned long long)frame->offset);
-	else
-		fprintf(out, "0x%llx", (unsigned long long)frame->ip);
-}
-
-/* All in a line: "parse × 4,112;handle;main"; a recursion of several is "even > odd × 12". */
+/* All in a line: "parse × 4,112;handle;main"; a recursion of several is "even > odd × 12". One that
+ * was not followed to its begin ends in "...". */
 static char *stack_line(const struct report_backtrace *backtrace, bool utf8)
 {
 	uint32_t left = 0, repeat = 1;
@@ -240,10 +229,12 @@ static char *stack_line(const struct report_backtrace *backtrace, bool utf8)
 			left = frame->repeat > 1 && frame->cycle ? frame->cycle : 1;
 			repeat = frame->repeat;
 		}
-		add_frame(out, frame);
+		report_frame__print(frame, "", out);
 		if (!--left && repeat > 1)
 			fprintf(out, " %s %s", utf8 ? "×" : "x", units__count(repeat).s);
 	}
+	if (backtrace->cut_off)
+		fputs(";...", out);
 	if (fclose(out)) {
 		free(text);
 		return NULL;
@@ -255,7 +246,7 @@ int report_notice__set_stack(const struct model *model, const struct notice *not
 			     struct report_notice *row)
 {
 	struct report_backtrace *backtrace;
-	char where[WHERE_BYTES];
+	char *where;
 	int err = report_backtrace__build(model, notice->pid, notice->tid, notice->time_ns,
 					  &backtrace);
 
@@ -264,10 +255,10 @@ int report_notice__set_stack(const struct model *model, const struct notice *not
 	row->stack = stack_line(backtrace, utf8);
 	if (!row->stack)
 		err = -ENOMEM;
-	if (!err && backtrace__phrase(backtrace, utf8, where, sizeof(where))) {
+	where = backtrace__phrase(backtrace, utf8);
+	if (where) {
 		free(row->where);
-		row->where = strdup(where);
-		err = row->where ? 0 : -ENOMEM;
+		row->where = where;
 	}
 	report_backtrace__free(backtrace);
 	return err;

@@ -135,7 +135,8 @@ struct report_hit {
 	uint64_t limit_bytes;	 /* BYTES_UNKNOWN: unlimited */
 	uint64_t as_limit_bytes; /* HIT_NO_MEMORY: RLIMIT_AS that refused; BYTES_UNKNOWN: another
 				    limit */
-	uint64_t asked_bytes;	 /* HIT_MAIN_LIMIT: so large it would have been; 0: not known */
+	uint64_t asked_bytes;	 /* so large it would have been; 0: not known */
+	bool beyond;		 /* HIT_THREAD_GUARD: there is no mapping at the address */
 	bool no_frame;		 /* HIT_ALTSTACK: no room for one more handler; address is sp */
 	char *in_the_way;	 /* HIT_GUARD_GAP: the mapping; NULL: not known */
 	/* What it had grown by without a pause, and in how long; growth_ns 0: not known. */

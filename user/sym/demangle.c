@@ -73,7 +73,7 @@ static void drop_arguments(const char *name, char ret[static 2 * MAX_NAME_BYTES]
 
 bool demangle(const char *symbol, char *name, size_t size)
 {
-	char whole[MAX_NAME_BYTES], shorter[2 * MAX_NAME_BYTES];
+	char whole[MAX_NAME_BYTES] = "", shorter[2 * MAX_NAME_BYTES];
 	struct output output = {.at = whole, .left = sizeof(whole) - 1};
 
 	if (symbol[0] != '_' || (symbol[1] != 'Z' && symbol[1] != 'R') ||
