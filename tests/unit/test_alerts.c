@@ -27,7 +27,9 @@ struct shown {
 	unsigned int nr;
 	uint64_t nr_more;
 	unsigned int nr_merged; /* rows of them that are not shown */
-	char stack[512];	/* of the last one */
+	uint32_t merged_tid;	/* of the last one of them */
+	bool merged_fatal;
+	char stack[512]; /* of the last one */
 };
 
 static int show(void *ctx, const struct report_notice *row)
@@ -38,6 +40,8 @@ static int show(void *ctx, const struct report_notice *row)
 	assert_non_null(text);
 	if (row->merged) {
 		shown->nr_merged++;
+		shown->merged_tid = row->tid;
+		shown->merged_fatal = report_notice__is_fatal(row);
 		assert_false(row->more);
 		free(text);
 		return 0;
@@ -63,7 +67,7 @@ static struct alerts alerts__to(struct feed *feed, struct shown *shown)
 {
 	*shown = (struct shown){};
 	feed->model->notices.wanted = true;
-	return (struct alerts){.fn = show, .ctx = shown, .utf8 = true};
+	return (struct alerts){.fn = show, .ctx = shown, .utf8 = true, .wants_merged = true};
 }
 
 /* From here on they come as in a run: after each event. */
@@ -325,6 +329,60 @@ static void test_storm(void **state)
 	alerts__release(&alerts);
 }
 
+/* Of those that are merged the last one comes as a row, but a fatal one before others. */
+static void test_sample(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	for (uint32_t i = 0; i < 9; i++)
+		overflow(feed, PID, PID + i, TEXT, MT_SIGNAL_HANDLED);
+	pass(feed, &alerts, SEC);
+	assert_int_equal(shown.nr_merged, 1);
+	assert_int_equal(shown.merged_tid, PID + 8);
+	assert_false(shown.merged_fatal);
+	for (uint32_t i = 0; i < 9; i++)
+		overflow(feed, PID, PID + i, TEXT, i < 6 ? 0 : MT_SIGNAL_HANDLED);
+	pass(feed, &alerts, SEC);
+	assert_int_equal(shown.nr_merged, 2);
+	assert_int_equal(shown.merged_tid, PID + 5);
+	assert_true(shown.merged_fatal);
+	alerts__release(&alerts);
+}
+
+/* Of a storm, too, where its process is still known. */
+static void test_sample_of_storm(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	for (uint32_t i = 0; i < 1000; i++)
+		overflow(feed, PID, PID + i, TEXT, MT_SIGNAL_HANDLED);
+	pass(feed, &alerts, SEC);
+	assert_int_equal(shown.nr_merged, 1);
+	assert_int_equal(shown.merged_tid, PID + 999);
+	alerts__release(&alerts);
+}
+
+/* Nobody is to be told it: then it is not made. */
+static void test_no_sample(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	alerts.wants_merged = false;
+	for (uint32_t i = 0; i < 9; i++)
+		overflow(feed, PID, PID, TEXT, 0);
+	pass(feed, &alerts, SEC);
+	assert_int_equal(shown.nr, 3);
+	assert_int_equal(shown.nr_more, 6);
+	assert_int_equal(shown.nr_merged, 0);
+	alerts__release(&alerts);
+}
+
 /* What comes less often is never merged. */
 static void test_no_storm(void **state)
 {
@@ -503,6 +561,9 @@ int main(void)
 		TEST(test_oom_kill),
 		TEST(test_flush),
 		TEST(test_storm),
+		TEST(test_sample),
+		TEST(test_sample_of_storm),
+		TEST(test_no_sample),
 		TEST(test_no_storm),
 		TEST(test_storm_hides_nothing),
 		TEST(test_many_kinds),

@@ -166,6 +166,7 @@ static void take(struct hooks *hooks, uint32_t tid, bool handled, uint64_t now_n
 
 	row.tid = tid;
 	row.handled = handled;
+	row.outcome = handled ? "handled" : "fatal";
 	on_hit__take(&hooks->on_hit, &row, now_ns);
 }
 
@@ -232,6 +233,54 @@ static void test_fatal_goes_first(void **state)
 	take(&hooks, 2, true, SEC);
 	take(&hooks, 3, false, SEC);
 	take(&hooks, 4, true, SEC);
+	on_hit__poll(&hooks.on_hit, 2 *SEC);
+	hooks__await_end(&hooks, 2 *SEC);
+	assert_non_null(strstr(hooks__close(&hooks), "1 0\n3 2\n"));
+}
+
+static void take_limit(struct hooks *hooks, uint32_t tid, uint64_t realtime_ns, uint64_t now_ns)
+{
+	struct report_notice row = {
+		.event = "limit",
+		.realtime_ns = realtime_ns,
+		.pid = 4242,
+		.tid = tid,
+		.words = "mmap failed",
+	};
+
+	on_hit__take(&hooks->on_hit, &row, now_ns);
+}
+
+/* A call that has failed is nothing beside that, whichever comes first. */
+static void test_fatal_before_limit(void **state)
+{
+	struct hooks hooks;
+
+	(void)state;
+	hooks__open(&hooks, PRINT);
+	take(&hooks, 1, true, SEC);
+	hooks__await_end(&hooks, SEC);
+	take_limit(&hooks, 2, UINT64_MAX, SEC);
+	take(&hooks, 3, false, SEC);
+	take(&hooks, 4, false, SEC);
+	take_limit(&hooks, 5, UINT64_MAX, SEC);
+	on_hit__poll(&hooks.on_hit, 2 *SEC);
+	hooks__await_end(&hooks, 2 *SEC);
+	assert_non_null(strstr(hooks__close(&hooks), "1 0\n4 3\n"));
+}
+
+/* By when it happened: one that a line counts comes with that line. */
+static void test_last_by_its_time(void **state)
+{
+	struct hooks hooks;
+
+	(void)state;
+	hooks__open(&hooks, PRINT);
+	take_limit(&hooks, 1, 10, SEC);
+	hooks__await_end(&hooks, SEC);
+	take_limit(&hooks, 2, 20, SEC);
+	take_limit(&hooks, 3, 40, SEC);
+	take_limit(&hooks, 4, 30, SEC);
 	on_hit__poll(&hooks.on_hit, 2 *SEC);
 	hooks__await_end(&hooks, 2 *SEC);
 	assert_non_null(strstr(hooks__close(&hooks), "1 0\n3 2\n"));
@@ -346,6 +395,8 @@ int main(void)
 		cmocka_unit_test(test_once_a_second),
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_fatal_goes_first),
+		cmocka_unit_test(test_fatal_before_limit),
+		cmocka_unit_test(test_last_by_its_time),
 		cmocka_unit_test(test_not_for_handled),
 		cmocka_unit_test(test_not_for_hooks),
 		cmocka_unit_test(test_failure_is_told_once),

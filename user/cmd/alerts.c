@@ -17,6 +17,8 @@
 #define MAX_LINES 10
 #define MAX_ALIKE 3
 #define MAX_KINDS 10
+/* In a window: of so many that are merged the words are made, and then of the last one. */
+#define MAX_SAMPLES 100
 /* A stream without watermarks does not say when they are due. */
 #define MAX_WAITING 256
 /* Programs; those beyond share the last one. */
@@ -54,7 +56,9 @@ struct burst {
 	unsigned int nr_kinds_merged;
 	uint64_t merged_realtime_ns; /* the last one */
 	bool sampled;
-	struct alert sample; /* the first one that was merged */
+	/* Of those that were merged the last one, or the last fatal one; and one with words. */
+	struct notice last;
+	struct alert sample;
 };
 
 static int alerts__push(struct alerts *alerts, const struct alert *alert)
@@ -105,12 +109,50 @@ static void burst__next_window(struct burst *burst, uint64_t now_ns)
 	burst->nr_kinds_merged = 0;
 }
 
+static bool notice__is_fatal(const struct notice *notice)
+{
+	if (notice->kind == NOTICE_OOM_KILL)
+		return notice->what & OOM_VICTIM;
+	return notice->kind != NOTICE_LIMIT && !notice->handled;
+}
+
+/* Of one that is not known any more there is what was known before. */
+static int burst__describe(struct burst *burst, struct model *model)
+{
+	struct alert alert = {
+		.notice = burst->last,
+		.due_ns = burst->last.time_ns + (burst->last.awaits_stack ? STACK_WAIT_NS : 0),
+	};
+	int err = report__notice(model, &burst->last, &alert.row);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	if (burst->sampled)
+		report_notice__release(&burst->sample.row);
+	alert.row.merged = burst->sampled = true;
+	burst->sample = alert;
+	return 0;
+}
+
+/* Words cost more than all else that is done for one of a storm. */
+static int burst__sample(struct burst *burst, struct model *model, const struct notice *notice)
+{
+	if (burst->sampled && notice__is_fatal(&burst->last) && !notice__is_fatal(notice))
+		return 0;
+	burst->last = *notice;
+	return burst->nr_merged <= MAX_SAMPLES ? burst__describe(burst, model) : 0;
+}
+
 /* Their number, and one of them for who wants to know what they are. */
-static int burst__tell(struct alerts *alerts, struct burst *burst)
+static int burst__tell(struct alerts *alerts, struct model *model, struct burst *burst)
 {
 	struct alert alert = {.complete = true};
-	int err = burst->sampled ? alerts__push(alerts, &burst->sample) : 0;
+	int err = 0;
 
+	if (burst->sampled && burst->last.time_ns != burst->sample.notice.time_ns)
+		err = burst__describe(burst, model);
+	if (!err && burst->sampled)
+		err = alerts__push(alerts, &burst->sample);
 	if (err)
 		return err;
 	burst->sampled = false;
@@ -127,7 +169,7 @@ static int burst__tell(struct alerts *alerts, struct burst *burst)
 }
 
 /* Windows that are over by now. */
-static int alerts__close_windows(struct alerts *alerts, uint64_t now_ns)
+static int alerts__close_windows(struct alerts *alerts, struct model *model, uint64_t now_ns)
 {
 	size_t left = 0;
 	int err = 0;
@@ -139,7 +181,7 @@ static int alerts__close_windows(struct alerts *alerts, uint64_t now_ns)
 		if (over && !burst->nr_merged)
 			continue;
 		if (over) {
-			err = err ?: burst__tell(alerts, burst);
+			err = err ?: burst__tell(alerts, model, burst);
 			burst__next_window(burst, now_ns);
 		}
 		if (left != i)
@@ -225,7 +267,7 @@ static int alerts__take_one(struct alerts *alerts, struct model *model, const st
 	const struct process *proc = model__find_process(model, notice->pid);
 	struct burst *burst;
 	bool admitted;
-	int err = alerts__close_windows(alerts, notice->time_ns);
+	int err = alerts__close_windows(alerts, model, notice->time_ns);
 
 	if (err || !proc)
 		return err;
@@ -235,16 +277,11 @@ static int alerts__take_one(struct alerts *alerts, struct model *model, const st
 	/* Before its words are made: there may be very many. */
 	admitted =
 		burst__admit(burst, notice, report__realtime_ns(&model->session, notice->time_ns));
-	if (!admitted && burst->sampled)
-		return 0;
+	if (!admitted)
+		return alerts->wants_merged ? burst__sample(burst, model, notice) : 0;
 	err = report__notice(model, notice, &alert.row);
 	if (err)
 		return err == -ENOENT ? 0 : err;
-	if (!admitted) {
-		alert.row.merged = burst->sampled = true;
-		burst->sample = alert;
-		return 0;
-	}
 	err = alerts__push(alerts, &alert);
 	if (err)
 		report_notice__release(&alert.row);
@@ -283,7 +320,7 @@ int alerts__take_stack(struct alerts *alerts, struct model *model, const struct 
 
 int alerts__pass(struct alerts *alerts, struct model *model, uint64_t now_ns)
 {
-	int err = alerts__close_windows(alerts, now_ns);
+	int err = alerts__close_windows(alerts, model, now_ns);
 	size_t nr = 0;
 
 	/* In their order: one that waits holds up those behind it. */

@@ -25,6 +25,7 @@ struct alerts {
 	alert_fn fn; /* NULL: nobody wants them */
 	void *ctx;
 	bool utf8;
+	bool wants_merged; /* a row of those that a number stands for, too: each costs its words */
 	struct {
 		struct alert *items; /* in the order in which they come */
 		size_t nr, cap;

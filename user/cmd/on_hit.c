@@ -306,6 +306,16 @@ static bool is_wanted(const struct report_notice *row)
 	return row->more || !row->handled || !strcmp(row->event, "stack_hit");
 }
 
+/* What lines only count comes when they do, which is later. */
+static bool on_hit__prefers(const struct on_hit *on_hit, const struct report_notice *row)
+{
+	bool fatal = report_notice__is_fatal(row);
+
+	if (!on_hit->next.nr)
+		return true;
+	return fatal == on_hit->next_fatal ? row->realtime_ns >= on_hit->next_realtime_ns : fatal;
+}
+
 void on_hit__take(struct on_hit *on_hit, const struct report_notice *row, uint64_t now_ns)
 {
 	if (!is_wanted(row) || on_hit__is_of_hook(on_hit, row))
@@ -315,14 +325,13 @@ void on_hit__take(struct on_hit *on_hit, const struct report_notice *row, uint64
 		on_hit->nr_skipped += row->more - 1;
 		return;
 	}
-	if ((on_hit->next.nr && row->handled && !on_hit->next_handled)) {
-		on_hit->nr_skipped++;
-		return;
-	}
 	if (on_hit->next.nr)
 		on_hit->nr_skipped++;
+	if (!on_hit__prefers(on_hit, row))
+		return;
 	hook_facts__release(&on_hit->next);
-	on_hit->next_handled = row->handled;
+	on_hit->next_fatal = report_notice__is_fatal(row);
+	on_hit->next_realtime_ns = row->realtime_ns;
 	if (hook_facts__fill(&on_hit->next, row)) {
 		hook_facts__release(&on_hit->next);
 		on_hit->nr_skipped++;

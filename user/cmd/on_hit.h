@@ -2,8 +2,8 @@
 /*
  * --on-hit: a command of the user's is run when something happens, with the facts in its
  * environment. One at a time, and once a second at most; what comes in between waits for the next
- * turn, and of several the last one, but what is fatal before what is handled: the others are
- * counted. Nobody waits for it.
+ * turn, and of several the last one, but what is fatal before what is not: the others are counted.
+ * Nobody waits for it.
  */
 #ifndef MEMTRACE_ON_HIT_H
 #define MEMTRACE_ON_HIT_H
@@ -37,7 +37,8 @@ struct on_hit {
 	uint64_t nr_skipped;	/* since the last start */
 	uint64_t skipped_ever;	/* for good */
 	struct hook_facts next; /* nr 0: none waits */
-	bool next_handled;
+	bool next_fatal;
+	uint64_t next_realtime_ns;
 	bool told_failure;
 	pid_t own[ON_HIT_MAX_OWN]; /* the newest one at nr_started - 1, modulo */
 };

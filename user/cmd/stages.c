@@ -114,6 +114,7 @@ static void stages__want_notices(struct stages *stages, const struct options *op
 		.fn = stages__alert,
 		.ctx = stages,
 		.utf8 = render.utf8,
+		.wants_merged = stages->on_hit,
 	};
 	stages->model->notices.wanted = true;
 }

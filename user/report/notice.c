@@ -14,6 +14,8 @@
 #include "report/backtrace.h"
 #include "report/crash.h"
 
+#define OUTCOME_FATAL "fatal"
+
 uint64_t report__realtime_ns(const struct model_session *session, uint64_t time_ns)
 {
 	return session->record.start_realtime_ns + time_ns - session->start_ns;
@@ -62,7 +64,7 @@ static int set_function(const struct model *model, const struct crash *crash,
 static const char *crash_outcome(const struct crash *crash)
 {
 	if (crash->fatal)
-		return "fatal";
+		return OUTCOME_FATAL;
 	return crash->handled_known && crash->handled ? "handled" : NULL;
 }
 
@@ -195,7 +197,7 @@ static int describe_oom(const struct model *model, const struct process *proc,
 			row->words = NULL;
 		return row->words ? 0 : -ENOMEM;
 	}
-	row->outcome = "fatal";
+	row->outcome = OUTCOME_FATAL;
 	row->signal = SIGKILL;
 	if (kill->roles & OOM_TRIGGER)
 		snprintf(trigger, sizeof(trigger), "it");
@@ -320,6 +322,11 @@ char *report_notice__text(const struct report_notice *row)
 		     row->outcome ? ")" : "") < 0)
 		return NULL;
 	return text;
+}
+
+bool report_notice__is_fatal(const struct report_notice *row)
+{
+	return row->outcome && !strcmp(row->outcome, OUTCOME_FATAL);
 }
 
 void report_notice__release(struct report_notice *row)

@@ -75,6 +75,9 @@ int report__more_notices(const char *comm, uint32_t pid, uint64_t nr, bool alike
 /* All of the words: who, what, where, how it ended. The caller frees it; NULL without memory. */
 char *report_notice__text(const struct report_notice *row);
 
+/* Has its process died of it? */
+bool report_notice__is_fatal(const struct report_notice *row);
+
 void report_notice__release(struct report_notice *row);
 
 #endif
