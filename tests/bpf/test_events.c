@@ -186,9 +186,10 @@ static void test_storm(void **state)
 			continue;
 		}
 		assert_memory_equal(line, more, strlen(more));
-		if (sscanf(line + strlen(more), "%u,%u more like it", &thousands, &ones) == 2)
+		if (sscanf(line + strlen(more), "%u,%u more failed calls: ", &thousands, &ones) ==
+		    2)
 			nr_more += thousands * 1000 + ones;
-		else if (sscanf(line + strlen(more), "%u more like it", &ones) == 1)
+		else if (sscanf(line + strlen(more), "%u more failed calls: ", &ones) == 1)
 			nr_more += ones;
 	}
 	assert_int_equal(live__exit_code(memtrace), 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What happens, in words, when they come, and how many of a storm. */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -314,8 +315,8 @@ static void test_storm(void **state)
 		pass(feed, &alerts, MSEC - 1000);
 	}
 	assert_int_equal(shown.nr, 3);
-	assert_non_null(strstr(shown.text, "\nworker[4242] and 997 more like it\n"
-					   "worker[4242] and 1,000 more like it\n"));
+	assert_non_null(strstr(shown.text, "\nworker[4242] and 997 more stack-limit hits\n"
+					   "worker[4242] and 1,000 more stack-limit hits\n"));
 	pass(feed, &alerts, SEC);
 	assert_int_equal(shown.nr_more, 4997);
 	assert_int_equal(shown.nr_merged, 5);
@@ -383,6 +384,60 @@ static void test_no_sample(void **state)
 	alerts__release(&alerts);
 }
 
+static void fail_calls(struct feed *feed, struct alerts *alerts, enum failure_cause cause,
+		       unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		struct notice notice = {
+			.kind = NOTICE_LIMIT,
+			.pid = PID,
+			.tid = PID,
+			.time_ns = feed->now_ns += 1000,
+			.what = cause,
+		};
+
+		feed__proc(feed)->limits.last_failure = (struct failure){
+			.time_ns = notice.time_ns,
+			.tid = PID,
+			.cause = cause,
+			.err = ENOMEM,
+			.used = BYTES_UNKNOWN,
+			.limit = BYTES_UNKNOWN,
+		};
+		notices__add(&feed->model->notices, &notice);
+		assert_int_equal(alerts__take(alerts, feed->model), 0);
+	}
+}
+
+/* The lines just above may be of something else. */
+static void test_more_of_what(void **state)
+{
+	struct feed *feed = *state;
+	struct shown shown;
+
+	WATCH(feed, shown);
+	fail_calls(feed, &alerts, FAILURE_RLIMIT_AS, 7);
+	fail_calls(feed, &alerts, FAILURE_RLIMIT_MEMLOCK, 2);
+	pass(feed, &alerts, SEC);
+	assert_int_equal(shown.nr, 5);
+	assert_non_null(strstr(shown.text, "RLIMIT_MEMLOCK\nworker[4242] and 4 more failed calls: "
+					   "RLIMIT_AS\n"));
+	fail_calls(feed, &alerts, FAILURE_RLIMIT_MEMLOCK, 4);
+	pass(feed, &alerts, SEC);
+	assert_non_null(strstr(shown.text, "\nworker[4242] and 1 more failed call: "
+					   "RLIMIT_MEMLOCK\n"));
+	fail_calls(feed, &alerts, FAILURE_RLIMIT_AS, 5);
+	fail_calls(feed, &alerts, FAILURE_RLIMIT_MEMLOCK, 1);
+	pass(feed, &alerts, SEC);
+	assert_non_null(strstr(shown.text, "\nworker[4242] and 3 more failed calls\n"));
+	fail_calls(feed, &alerts, FAILURE_RLIMIT_AS, 5);
+	for (unsigned int i = 0; i < 4; i++)
+		overflow(feed, PID, PID, TEXT, 0);
+	pass(feed, &alerts, SEC);
+	assert_non_null(strstr(shown.text, " more of several kinds\n"));
+	alerts__release(&alerts);
+}
+
 /* What comes less often is never merged. */
 static void test_no_storm(void **state)
 {
@@ -432,7 +487,7 @@ static void test_many_kinds(void **state)
 	assert_int_equal(shown.nr, 10);
 	pass(feed, &alerts, SEC);
 	assert_int_equal(shown.nr, 10);
-	assert_non_null(strstr(shown.text, "\nworker[4242] and 490 more like these\n"));
+	assert_non_null(strstr(shown.text, "\nworker[4242] and 490 more stack-limit hits\n"));
 	alerts__release(&alerts);
 }
 
@@ -450,7 +505,7 @@ static void test_many_processes(void **state)
 	}
 	pass(feed, &alerts, SEC);
 	assert_int_equal(shown.nr, 3);
-	assert_non_null(strstr(shown.text, "\nworker and 97 more like it\n"));
+	assert_non_null(strstr(shown.text, "\nworker and 97 more stack-limit hits\n"));
 	alerts__release(&alerts);
 }
 
@@ -561,6 +616,7 @@ int main(void)
 		TEST(test_oom_kill),
 		TEST(test_flush),
 		TEST(test_storm),
+		TEST(test_more_of_what),
 		TEST(test_sample),
 		TEST(test_sample_of_storm),
 		TEST(test_no_sample),

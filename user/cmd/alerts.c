@@ -52,8 +52,7 @@ struct burst {
 	unsigned int nr_lines;
 	struct alike alike[MAX_KINDS];
 	unsigned int nr_alike;
-	uint64_t nr_merged;
-	unsigned int nr_kinds_merged;
+	struct more_notices merged;
 	uint64_t merged_realtime_ns; /* the last one */
 	bool sampled;
 	/* Of those that were merged the last one, or the last fatal one; and one with words. */
@@ -105,8 +104,7 @@ static void burst__next_window(struct burst *burst, uint64_t now_ns)
 	burst->nr_alike = left;
 	burst->begin_ns = now_ns;
 	burst->nr_lines = 0;
-	burst->nr_merged = 0;
-	burst->nr_kinds_merged = 0;
+	burst->merged = (struct more_notices){};
 }
 
 static bool notice__is_fatal(const struct notice *notice)
@@ -140,7 +138,7 @@ static int burst__sample(struct burst *burst, struct model *model, const struct 
 	if (burst->sampled && notice__is_fatal(&burst->last) && !notice__is_fatal(notice))
 		return 0;
 	burst->last = *notice;
-	return burst->nr_merged <= MAX_SAMPLES ? burst__describe(burst, model) : 0;
+	return burst->merged.nr <= MAX_SAMPLES ? burst__describe(burst, model) : 0;
 }
 
 /* Their number, and one of them for who wants to know what they are. */
@@ -156,9 +154,8 @@ static int burst__tell(struct alerts *alerts, struct model *model, struct burst 
 	if (err)
 		return err;
 	burst->sampled = false;
-	err = report__more_notices(burst->comm, burst->pid, burst->nr_merged,
-				   burst->nr_kinds_merged == 1, burst->merged_realtime_ns,
-				   &alert.row);
+	err = report__more_notices(burst->comm, burst->pid, &burst->merged,
+				   burst->merged_realtime_ns, &alert.row);
 
 	if (err)
 		return err;
@@ -178,7 +175,7 @@ static int alerts__close_windows(struct alerts *alerts, struct model *model, uin
 		struct burst *burst = &alerts->bursts.items[i];
 		bool over = now_ns >= burst->begin_ns && now_ns - burst->begin_ns >= WINDOW_NS;
 
-		if (over && !burst->nr_merged)
+		if (over && !burst->merged.nr)
 			continue;
 		if (over) {
 			err = err ?: burst__tell(alerts, model, burst);
@@ -238,6 +235,16 @@ static struct alike *burst__alike(struct burst *burst, const struct notice *noti
 	return alike;
 }
 
+static void more_notices__add(struct more_notices *more, const struct notice *notice)
+{
+	if (!more->nr++) {
+		more->kind = notice->kind;
+		more->what = notice->what;
+	}
+	more->several_kinds |= notice->kind != more->kind;
+	more->several_whats |= notice->what != more->what;
+}
+
 /* Is it to be shown? Else it is counted. */
 static bool burst__admit(struct burst *burst, const struct notice *notice, uint64_t realtime_ns)
 {
@@ -248,12 +255,9 @@ static bool burst__admit(struct burst *burst, const struct notice *notice, uint6
 		burst->nr_lines++;
 		return true;
 	}
-	/* Those beyond the kinds that are kept are not one. */
-	if (!alike)
-		burst->nr_kinds_merged += 2;
-	else if (!alike->nr_merged++)
-		burst->nr_kinds_merged++;
-	burst->nr_merged++;
+	if (alike)
+		alike->nr_merged++;
+	more_notices__add(&burst->merged, notice);
 	burst->merged_realtime_ns = realtime_ns;
 	return false;
 }

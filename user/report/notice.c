@@ -102,8 +102,7 @@ static void describe_thread(const struct process *proc, struct report_notice *ro
 		memcpy(row->thread, thread->comm, sizeof(thread->comm));
 }
 
-/* "RLIMIT_AS (4.0 GiB of 4.0 GiB in use)" */
-static void limit_words(const struct failure *failure, char *buf, size_t size)
+static const char *limit_name(enum failure_cause cause)
 {
 	static const char *const names[NR_FAILURE_CAUSES] = {
 		[FAILURE_RLIMIT_AS] = "RLIMIT_AS",
@@ -113,7 +112,14 @@ static void limit_words(const struct failure *failure, char *buf, size_t size)
 		[FAILURE_OVERCOMMIT] = "vm.overcommit_memory",
 		[FAILURE_ADDRESS_SPACE] = "no room in the address space",
 	};
-	const char *name = names[failure->cause] ?: failure_cause__name(failure->cause);
+
+	return names[cause] ?: failure_cause__name(cause);
+}
+
+/* "RLIMIT_AS (4.0 GiB of 4.0 GiB in use)" */
+static void limit_words(const struct failure *failure, char *buf, size_t size)
+{
+	const char *name = limit_name(failure->cause);
 	bool mappings = failure->cause == FAILURE_MAX_MAP_COUNT;
 
 	if (failure->used == BYTES_UNKNOWN || failure->limit == BYTES_UNKNOWN)
@@ -292,15 +298,41 @@ int report__notice(struct model *model, const struct notice *notice, struct repo
 	return err;
 }
 
-int report__more_notices(const char *comm, uint32_t pid, uint64_t nr, bool alike,
+/* Of what kind: what the lines above it are of may be another one. */
+static char *more_words(const struct more_notices *more)
+{
+	static const char *const names[] = {
+		[NOTICE_STACK_HIT] = "stack-limit hit",
+		[NOTICE_CRASH] = "bad access",
+		[NOTICE_LIMIT] = "failed call",
+		[NOTICE_OOM_KILL] = "out-of-memory kill",
+	};
+	const char *plural = more->nr == 1 ? "" : more->kind == NOTICE_CRASH ? "es" : "s";
+	bool limit = more->kind == NOTICE_LIMIT && !more->several_whats;
+	char *words;
+	int n;
+
+	if (more->several_kinds)
+		n = asprintf(&words, "and %s more of several kinds", units__count(more->nr).s);
+	else
+		n = asprintf(&words, "and %s more %s%s%s%s", units__count(more->nr).s,
+			     names[more->kind], plural, limit ? ": " : "",
+			     limit ? limit_name(more->what) : "");
+	return n < 0 ? NULL : words;
+}
+
+int report__more_notices(const char *comm, uint32_t pid, const struct more_notices *more,
 			 uint64_t realtime_ns, struct report_notice *row)
 {
-	char *words;
+	char *words = more_words(more);
 
-	if (asprintf(&words, "and %s more like %s", units__count(nr).s, alike ? "it" : "these") < 0)
+	if (!words)
 		return -ENOMEM;
-	*row = (struct report_notice){
-		.realtime_ns = realtime_ns, .pid = pid, .tid = pid, .words = words, .more = nr};
+	*row = (struct report_notice){.realtime_ns = realtime_ns,
+				      .pid = pid,
+				      .tid = pid,
+				      .words = words,
+				      .more = more->nr};
 	snprintf(row->comm, sizeof(row->comm), "%s", comm);
 	return 0;
 }

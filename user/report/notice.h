@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 #include "base/vocab.h"
+#include "model/notice.h"
 
 struct model;
 struct model_session;
-struct notice;
 
 #define NOTICE_COMM_BYTES 17
 #define NOTICE_FOREBEARS 16
@@ -65,11 +65,17 @@ int report__notice(struct model *model, const struct notice *notice, struct repo
 int report_notice__set_stack(const struct model *model, const struct notice *notice, bool utf8,
 			     struct report_notice *row);
 
-/*
- * A row for nr notices that have no rows of their own; alike: they are like the last that has one.
- * comm may be empty and pid 0: those of several. 0 or -ENOMEM.
- */
-int report__more_notices(const char *comm, uint32_t pid, uint64_t nr, bool alike,
+/* Notices that have no rows of their own, and what they have in common. */
+struct more_notices {
+	uint64_t nr;
+	enum notice_kind kind; /* of the first */
+	unsigned int what;
+	bool several_kinds;
+	bool several_whats;
+};
+
+/* A row for them. comm may be empty and pid 0: those of several. 0 or -ENOMEM. */
+int report__more_notices(const char *comm, uint32_t pid, const struct more_notices *more,
 			 uint64_t realtime_ns, struct report_notice *row);
 
 /* All of the words: who, what, where, how it ended. The caller frees it; NULL without memory. */
