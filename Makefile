@@ -71,6 +71,8 @@ WORKLOAD_COMMON := $(wildcard tests/workloads/common.c)
 WORKLOAD_SRCS := $(filter-out $(WORKLOAD_COMMON),$(sort $(wildcard tests/workloads/*.c)))
 # Those whose stacks are looked at, once more: with frame pointers, which -O1 leaves out.
 WORKLOAD_FP_NAMES := badaccess-fp stackover-fp recurse-fp
+# And linked statically: its file has no index of what it says of frames.
+WORKLOAD_STATIC_NAMES := recurse-static
 UNIT_SRCS := $(sort $(wildcard tests/unit/*.c))
 REPLAY_SRCS := $(sort $(wildcard tests/replay/*.c))
 LIVE_SRCS := $(sort $(wildcard tests/bpf/*.c))
@@ -81,9 +83,10 @@ USER_OBJS := $(USER_SRCS:%.c=$(O)/obj/%.o)
 LIB_OBJS := $(filter-out $(O)/obj/user/main.o,$(USER_OBJS))
 WORKLOAD_COMMON_OBJ := $(WORKLOAD_COMMON:%.c=build/obj-workloads/%.o)
 WORKLOAD_OBJS := $(WORKLOAD_SRCS:%.c=build/obj-workloads/%.o) \
-	$(WORKLOAD_FP_NAMES:%=build/obj-workloads/tests/workloads/%.o)
+	$(WORKLOAD_FP_NAMES:%=build/obj-workloads/tests/workloads/%.o) \
+	$(WORKLOAD_STATIC_NAMES:%=build/obj-workloads/tests/workloads/%.o)
 WORKLOADS := $(WORKLOAD_SRCS:tests/workloads/%.c=build/workloads/%) \
-	$(WORKLOAD_FP_NAMES:%=build/workloads/%)
+	$(WORKLOAD_FP_NAMES:%=build/workloads/%) $(WORKLOAD_STATIC_NAMES:%=build/workloads/%)
 UNIT_OBJS := $(UNIT_SRCS:%.c=$(O)/obj/%.o)
 REPLAY_OBJS := $(REPLAY_SRCS:%.c=$(O)/obj/%.o)
 LIVE_OBJS := $(LIVE_SRCS:%.c=$(O)/obj/%.o)
@@ -197,10 +200,20 @@ build/obj-workloads/%-fp.o: %.c build/obj-workloads/.flags | deps
 	$(say) CC $@
 	$(Q)$(CC) $(WORKLOAD_CFLAGS) -fno-omit-frame-pointer -MMD -MP -c $< -o $@
 
+build/obj-workloads/%-static.o: %.c build/obj-workloads/.flags | deps
+	@mkdir -p $(@D)
+	$(say) CC $@
+	$(Q)$(CC) $(WORKLOAD_CFLAGS) -DLINKED_STATICALLY -MMD -MP -c $< -o $@
+
 build/workloads/%.so: tests/workloads/library/%.c build/obj-workloads/.flags | deps
 	@mkdir -p $(@D)
 	$(say) LD $@
 	$(Q)$(CC) $(WORKLOAD_CFLAGS) -fno-optimize-sibling-calls -fPIC -shared $< -o $@
+
+build/workloads/%-static: build/obj-workloads/tests/workloads/%-static.o $(WORKLOAD_COMMON_OBJ)
+	@mkdir -p $(@D)
+	$(say) LD $@
+	$(Q)$(CC) -pthread -static $^ -o $@ -lm
 
 build/workloads/%: build/obj-workloads/tests/workloads/%.o $(WORKLOAD_COMMON_OBJ)
 	@mkdir -p $(@D)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Stacks at bad accesses, with frame pointers and without: exactly as deep as the workload says, by
- * the names of its functions, down to where the thread began; from a recording, too.
+ * Stacks at bad accesses, with frame pointers and without, linked statically too: exactly as deep
+ * as the workload says, by the names of its functions, down to where the thread began; from a
+ * recording, too.
  */
 #include "live.h"
 
@@ -15,7 +16,8 @@
 #define ALL "-n 100000"
 #define MAX_NAMES 8
 
-static const char *const builds[] = {"recurse", "recurse-fp"};
+static const char *const builds[] = {"recurse", "recurse-fp", "recurse-static"};
+#define NR_BUILDS (sizeof(builds) / sizeof(builds[0]))
 
 /* One run: what the workload said, and its process in the report. */
 struct run {
@@ -135,14 +137,14 @@ static void check_overflow(struct live *live, const char *build, unsigned int cy
 
 static void test_main(void **state)
 {
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < NR_BUILDS; i++)
 		for (unsigned int cycle = 1; cycle <= 3; cycle++)
 			check_overflow(*state, builds[i], cycle, "", "main_limit");
 }
 
 static void test_thread(void **state)
 {
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < NR_BUILDS; i++) {
 		check_overflow(*state, builds[i], 1, "--thread --stack 8M", "thread_guard");
 		check_overflow(*state, builds[i], 2, "--thread --stack 256K", "thread_guard");
 		check_overflow(*state, builds[i], 3, "--thread --stack 512K", "thread_guard");
@@ -161,7 +163,7 @@ static void test_library(void **state)
 	char words[128];
 	struct run run;
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < NR_BUILDS; i++) {
 		snprintf(words, sizeof(words), "%s --qsort --depth 7", builds[i]);
 		trace(*state, words, &run);
 		stack = live__at(only_crash(&run), "stack");
@@ -188,7 +190,7 @@ static void test_dead(void **state)
 	char words[128];
 	int code;
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < NR_BUILDS; i++) {
 		snprintf(words, sizeof(words), "%s --fatal --depth 300 --cycle 2", builds[i]);
 		report = live__trace_command(live, "-i 0", words, NULL, &code);
 		assert_int_equal(code, 128 + 11);

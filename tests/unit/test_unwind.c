@@ -393,46 +393,111 @@ static void test_hidden(void **state)
 	descend(5);
 }
 
+/* A copy of this program's file, and where in it is what is said of frames. */
+struct copy {
+	char *image;
+	off_t size;
+	uint64_t index, range;
+};
+
+/* By the file's index, or as a program that is linked statically: it has none. */
+static bool without_index;
+
+static struct copy copy__make(void)
+{
+	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct copy copy = {.size = lseek(exe, 0, SEEK_END)};
+	Elf64_Phdr *phdr;
+
+	copy.image = mmap(NULL, copy.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, exe, 0);
+	own.replaced = memfd_create("copy", MFD_CLOEXEC);
+	assert_true(copy.image != MAP_FAILED && own.replaced >= 0);
+	phdr = (Elf64_Phdr *)(copy.image + ((Elf64_Ehdr *)copy.image)->e_phoff);
+	for (; phdr->p_type != PT_GNU_EH_FRAME; phdr++)
+		;
+	/* .eh_frame follows its index, and is larger. */
+	copy.index = phdr->p_offset;
+	copy.range = 5 * phdr->p_filesz;
+	if (without_index)
+		phdr->p_type = PT_NULL;
+	assert_int_equal(pwrite(own.replaced, copy.image, copy.size, 0), copy.size);
+	close(exe);
+	return copy;
+}
+
+static void copy__end(struct copy *copy)
+{
+	munmap(copy->image, copy->size);
+	close(own.replaced);
+}
+
+static void compare_without_index(const struct unwind *unwind)
+{
+	struct copy copy = copy__make();
+
+	compare(unwind);
+	copy__end(&copy);
+}
+
+static void test_without_index(void **state)
+{
+	(void)state;
+	without_index = true;
+	at_bottom = compare_without_index;
+	descend(0);
+	descend(DEPTH);
+	descend_with_pointers(DEPTH);
+	without_index = false;
+}
+
+/* A file that can be read, without an index and without sections: it says nothing. */
+static void walk_without_sections(const struct unwind *unwind)
+{
+	const Elf64_Ehdr none = {};
+	struct copy copy = copy__make();
+	struct walked walked;
+
+	assert_int_equal(pwrite(own.replaced, &none.e_shnum, sizeof(none.e_shnum),
+				offsetof(Elf64_Ehdr, e_shnum)),
+			 sizeof(none.e_shnum));
+	walked = walk(unwind);
+	assert_true(walked.no_file && walked.by_pointers);
+	copy__end(&copy);
+}
+
+static void test_without_sections(void **state)
+{
+	(void)state;
+	without_index = true;
+	at_bottom = walk_without_sections;
+	descend(5);
+	without_index = false;
+}
+
 /* Bytes of this program's file are changed: wherever what is said of frames lies. */
 static void walk_damaged(const struct unwind *unwind)
 {
-	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	off_t size = lseek(exe, 0, SEEK_END);
-	char *image = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, exe, 0);
-	const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)image;
-	const Elf64_Phdr *phdr = (const Elf64_Phdr *)(image + ehdr->e_phoff);
-	uint64_t index = 0, range = 0, seed = 4242;
+	struct copy copy = copy__make();
 	unsigned int nr_whole = 0;
+	uint64_t seed = 4242;
 
-	own.replaced = memfd_create("damaged", MFD_CLOEXEC);
-	assert_true(image != MAP_FAILED && own.replaced >= 0);
-	for (int i = 0; i < ehdr->e_phnum; i++)
-		if (phdr[i].p_type == PT_GNU_EH_FRAME) {
-			/* .eh_frame follows its index, and is larger. */
-			index = phdr[i].p_offset;
-			range = 5 * phdr[i].p_filesz;
-		}
-	assert_true(index);
-	assert_int_equal(pwrite(own.replaced, image, size, 0), size);
 	for (int i = 0; i < 2000; i++) {
 		/* Some stay. */
 		for (int n = 0; n < 16; n++) {
-			off_t at = (off_t)(i % 8 ? index + random__below(&seed, range)
+			off_t at = (off_t)(i % 8 ? copy.index + random__below(&seed, copy.range)
 						 : random__below(&seed, 1024));
 			char changed = (char)random__next(&seed);
 
-			if (at < size && (i % 8 || !n))
+			if (at < copy.size && (i % 8 || !n))
 				assert_int_equal(pwrite(own.replaced, &changed, 1, at), 1);
 		}
 		nr_whole += walk(unwind).whole;
 		if (i % 20 == 19)
-			assert_int_equal(pwrite(own.replaced, image, size, 0), size);
+			assert_int_equal(pwrite(own.replaced, copy.image, copy.size, 0), copy.size);
 	}
 	assert_true(nr_whole > 0);
 	assert_true(nr_whole < 2000);
-	munmap(image, size);
-	close(exe);
-	close(own.replaced);
+	copy__end(&copy);
 }
 
 static void test_damaged_file(void **state)
@@ -440,6 +505,9 @@ static void test_damaged_file(void **state)
 	(void)state;
 	at_bottom = walk_damaged;
 	descend(20);
+	without_index = true;
+	descend(20);
+	without_index = false;
 }
 
 /* And of the stack. */
@@ -479,6 +547,8 @@ int main(void)
 #endif
 		cmocka_unit_test(test_cut_off),
 		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_without_index),
+		cmocka_unit_test(test_without_sections),
 		cmocka_unit_test(test_damaged_file),
 		cmocka_unit_test(test_damaged_stack),
 	};

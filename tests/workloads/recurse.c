@@ -3,7 +3,8 @@
  * Recursion of known depth: of one function, or of two or three that call each other, until the
  * stack ends (--overflow) or at a null pointer (--depth, of the program or inside of qsort), on the
  * main stack or a thread's; or in a library that it has just loaded (--plugin). How deep it was at
- * an overflow is told by the addresses of its frames. Built with frame pointers and without.
+ * an overflow is told by the addresses of its frames. Built with frame pointers and without, and
+ * linked statically.
  */
 #include "common.h"
 
@@ -149,6 +150,9 @@ static void prepare(void)
 
 static alone void call_plugin(void)
 {
+#if defined(LINKED_STATICALLY)
+	die("--plugin");
+#else
 	void *library = dlopen(plugin, RTLD_NOW);
 	int (*run)(int levels, volatile int *address) =
 		library ? dlsym(library, "plugin_run") : NULL;
@@ -156,6 +160,7 @@ static alone void call_plugin(void)
 	if (!run)
 		die("--plugin");
 	sink = run((int)depth, (volatile int *)null_pointer) + 1;
+#endif
 }
 
 static void act(void)

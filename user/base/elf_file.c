@@ -21,7 +21,8 @@
 	((struct elf_segment){(phdr).p_type, (phdr).p_offset, (phdr).p_filesz, (phdr).p_vaddr,     \
 			      (phdr).p_align})
 #define SECTION_OF(shdr)                                                                           \
-	((struct elf_section){(shdr).sh_type, (shdr).sh_link, (shdr).sh_offset, (shdr).sh_size})
+	((struct elf_section){(shdr).sh_name, (shdr).sh_type, (shdr).sh_link, (shdr).sh_offset,    \
+			      (shdr).sh_size})
 
 /* A path may lead to a device a moment after it was looked at. */
 int elf_file__open_path(const char *path)
@@ -51,6 +52,7 @@ static unsigned int at_most(unsigned int nr, unsigned int max)
 	do {                                                                                       \
 		(file)->segments_offset = (ehdr).e_phoff;                                          \
 		(file)->sections_offset = (ehdr).e_shoff;                                          \
+		(file)->names = (ehdr).e_shstrndx;                                                 \
 		if ((ehdr).e_phentsize == (phdr_bytes))                                            \
 			(file)->nr_segments = at_most((ehdr).e_phnum, MAX_SEGMENTS);               \
 		if ((ehdr).e_shentsize == (shdr_bytes))                                            \
@@ -106,4 +108,20 @@ bool elf_file__section(const struct elf_file *file, unsigned int i, struct elf_s
 		return false;
 	*ret = file->is_64 ? SECTION_OF(shdr.elf64) : SECTION_OF(shdr.elf32);
 	return true;
+}
+
+bool elf_file__find_section(const struct elf_file *file, const char *name, struct elf_section *ret)
+{
+	size_t size = strlen(name) + 1;
+	struct elf_section names;
+	char here[32];
+
+	if (size > sizeof(here) || !elf_file__section(file, file->names, &names))
+		return false;
+	for (unsigned int i = 0; elf_file__section(file, i, ret); i++)
+		if (ret->name < names.size && size <= names.size - ret->name &&
+		    elf_file__read(file, here, size, names.offset + ret->name) &&
+		    !memcmp(here, name, size))
+			return true;
+	return false;
 }

@@ -19,6 +19,7 @@ struct elf_file {
 	unsigned int nr_segments; /* no more than a real file has */
 	uint64_t sections_offset;
 	unsigned int nr_sections;
+	unsigned int names; /* the section that has the names of all */
 };
 
 struct elf_segment {
@@ -30,6 +31,7 @@ struct elf_segment {
 };
 
 struct elf_section {
+	uint32_t name; /* where it begins in the section of names */
 	uint32_t type;
 	uint32_t link;
 	uint64_t offset;
@@ -43,6 +45,8 @@ int elf_file__open_path(const char *path);
 bool elf_file__init(struct elf_file *file, int fd);
 bool elf_file__segment(const struct elf_file *file, unsigned int i, struct elf_segment *ret);
 bool elf_file__section(const struct elf_file *file, unsigned int i, struct elf_section *ret);
+/* The first one of that name. */
+bool elf_file__find_section(const struct elf_file *file, const char *name, struct elf_section *ret);
 /* All of size bytes, or false. */
 bool elf_file__read(const struct elf_file *file, void *data, size_t size, uint64_t offset);
 

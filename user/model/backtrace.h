@@ -39,7 +39,7 @@ struct backtrace {
 	uint64_t depth_frames; /* with all repetitions */
 	bool cut_off;	       /* it does not reach the thread's begin */
 	bool by_pointers;      /* there may be frames that are not known */
-	bool no_file;	       /* as a file that has code could not be read */
+	bool no_file;	       /* as a file that has code could not be read or says nothing */
 	uint32_t nr;
 	uint32_t left_out; /* frames after so many of those that are listed */
 	uint32_t left_out_after;

@@ -99,8 +99,8 @@ void text__backtrace(struct text *text, unsigned int indent,
 		left_out(text, indent, backtrace);
 	if (backtrace && !backtrace->exact)
 		remark(text, indent,
-		       backtrace->no_file ? "through code whose file could not be read: there may "
-					    "be more frames"
+		       backtrace->no_file ? "through code whose file could not be read or says "
+					    "nothing of frames: there may be more frames"
 					  : "through code without frame information: there may be "
 					    "more frames");
 	if (backtrace && backtrace->cut_off)

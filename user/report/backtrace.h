@@ -24,7 +24,7 @@ struct report_backtrace {
 	uint64_t depth; /* frames, with all repetitions */
 	bool cut_off;	/* it does not reach the thread's begin */
 	bool exact;	/* false: code of which no file tells may have frames that are not known */
-	bool no_file;	/* that is, a file of its code could not be found or read */
+	bool no_file; /* that is, a file of its code could not be read or says nothing of frames */
 	struct report_frame *frames; /* innermost first */
 	size_t nr_frames;
 	uint64_t left_out; /* frames that are not listed, after so many that are */

@@ -2,8 +2,10 @@
 #include "sym/cfi.h"
 
 #include <elf.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "sym/cfi_row.h"
 #include "sym/pointer.h"
 
@@ -75,25 +77,6 @@ static bool index__init(struct cfi_file *file)
 	return !cursor.bad && file->nr_entries < 1ULL << 32;
 }
 
-bool cfi_file__init(struct cfi_file *file, int fd)
-{
-	struct elf_segment segment;
-	bool has_index = false;
-
-	*file = (struct cfi_file){};
-	if (!elf_file__init(&file->elf, fd) || !file->elf.is_64)
-		return false;
-	for (unsigned int i = 0; elf_file__segment(&file->elf, i, &segment); i++) {
-		if (segment.type == PT_LOAD && file->nr_loads < CFI_MAX_LOADS)
-			file->loads[file->nr_loads++] = segment;
-		if (segment.type == PT_GNU_EH_FRAME) {
-			file->index = segment.address;
-			has_index = true;
-		}
-	}
-	return has_index && index__init(file);
-}
-
 /* The address of the last record that begins at or below an address. */
 static bool index__find(const struct cfi_file *file, uint64_t address, uint64_t *ret)
 {
@@ -115,6 +98,23 @@ static bool index__find(const struct cfi_file *file, uint64_t address, uint64_t 
 		found = true;
 	}
 	return found;
+}
+
+static bool functions__find(const struct cfi_file *file, uint64_t address, uint64_t *ret)
+{
+	size_t low = 0, high = file->functions.nr;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (file->functions.items[middle].begin > address)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	if (low)
+		*ret = file->functions.items[low - 1].record;
+	return low;
 }
 
 /* A record's content after its length; id: its first word. */
@@ -208,14 +208,155 @@ static bool fde__read(const struct cfi_file *file, uint64_t address, struct fde 
 	return !cursor.bad;
 }
 
+/* Of a record while an index is made: its length, its first word, where its function begins. */
+#define HEAD_BYTES 16
+#define WINDOW_BYTES 16384
+#define KNOWN_CIES 16
+
+struct scan {
+	const struct cfi_file *file;
+	uint64_t *bytes_left;
+	uint64_t at, end; /* addresses */
+	uint64_t window_at;
+	size_t window_bytes;
+	uint8_t window[WINDOW_BYTES];
+	struct {
+		uint64_t address; /* 0: of none */
+		uint8_t pointers;
+	} cies[KNOWN_CIES];
+};
+
+/* Whatever is read or kept has its price: what a file says may lead anywhere, again and again. */
+static bool scan__pay(struct scan *scan, uint64_t bytes)
+{
+	if (*scan->bytes_left < bytes)
+		return false;
+	*scan->bytes_left -= bytes;
+	return true;
+}
+
+/* The next record's head, which is shorter where the section ends. */
+static bool scan__head(struct scan *scan, struct cursor *ret)
+{
+	uint64_t left = scan->end - scan->at, from = scan->at - scan->window_at;
+	size_t head = left < HEAD_BYTES ? left : HEAD_BYTES;
+
+	if (from > scan->window_bytes || head > scan->window_bytes - from) {
+		scan->window_at = scan->at;
+		scan->window_bytes = left < WINDOW_BYTES ? left : WINDOW_BYTES;
+		from = 0;
+		if (!scan__pay(scan, scan->window_bytes) ||
+		    !read_at(scan->file, scan->at, scan->window, scan->window_bytes))
+			return false;
+	}
+	*ret = (struct cursor){scan->window + from, scan->window + from + head, scan->at, false};
+	return true;
+}
+
+/* How a record's CIE has its addresses. The few that a file has come up by turns. */
+static bool scan__pointers(struct scan *scan, uint64_t address, uint8_t *ret)
+{
+	size_t i = address / sizeof(uint32_t) % KNOWN_CIES;
+	struct cie cie;
+
+	if (!address || scan->cies[i].address != address) {
+		if (!scan__pay(scan, sizeof(cie.bytes)) || !cie__read(scan->file, address, &cie))
+			return false;
+		scan->cies[i].address = address;
+		scan->cies[i].pointers = cie.terms.pointers;
+	}
+	*ret = scan->cies[i].pointers;
+	return true;
+}
+
+/* A record that cannot be read is passed by; false: there is no next one. */
+static bool scan__next(struct scan *scan, struct cfi_file *file)
+{
+	struct cfi_function function = {.record = scan->at}, *slot;
+	struct cursor cursor;
+	uint64_t size, back;
+	uint8_t pointers;
+
+	if (scan->at >= scan->end || !scan__head(scan, &cursor))
+		return false;
+	size = cursor__unsigned(&cursor, sizeof(uint32_t));
+	back = cursor__unsigned(&cursor, sizeof(uint32_t));
+	scan->at += sizeof(uint32_t);
+	/* Of length 0 is the last one. */
+	if (cursor.bad || !size || size > scan->end - scan->at)
+		return false;
+	if (back && scan__pointers(scan, scan->at - back, &pointers)) {
+		function.begin = pointer__read(&cursor, pointers, 0);
+		slot = cursor.bad || !scan__pay(scan, sizeof(*slot))
+			       ? NULL
+			       : array__push(&file->functions);
+		if (slot)
+			*slot = function;
+	}
+	scan->at += size;
+	return true;
+}
+
+static int by_begin(const void *a, const void *b)
+{
+	const struct cfi_function *fa = a, *fb = b;
+
+	return (fa->begin > fb->begin) - (fa->begin < fb->begin);
+}
+
+static bool make_index(struct cfi_file *file, uint64_t *scan_bytes)
+{
+	struct scan scan = {.file = file, .bytes_left = scan_bytes};
+	struct elf_section section;
+
+	/* Each section costs reading its header and its name. */
+	if (!scan__pay(&scan, file->elf.nr_sections * 2 * sizeof(Elf64_Shdr)) ||
+	    !elf_file__find_section(&file->elf, ".eh_frame", &section) ||
+	    section.type == SHT_NOBITS || !cfi_file__address(file, section.offset, &scan.at) ||
+	    section.size > UINT64_MAX - scan.at)
+		return false;
+	scan.end = scan.at + section.size;
+	while (scan__next(&scan, file))
+		;
+	if (file->functions.nr)
+		qsort(file->functions.items, file->functions.nr, sizeof(*file->functions.items),
+		      by_begin);
+	return file->functions.nr;
+}
+
+bool cfi_file__init(struct cfi_file *file, int fd, uint64_t *scan_bytes)
+{
+	struct elf_segment segment;
+	bool has_index = false;
+
+	*file = (struct cfi_file){};
+	if (!elf_file__init(&file->elf, fd) || !file->elf.is_64)
+		return false;
+	for (unsigned int i = 0; elf_file__segment(&file->elf, i, &segment); i++) {
+		if (segment.type == PT_LOAD && file->nr_loads < CFI_MAX_LOADS)
+			file->loads[file->nr_loads++] = segment;
+		if (segment.type == PT_GNU_EH_FRAME) {
+			file->index = segment.address;
+			has_index = true;
+		}
+	}
+	return (has_index && index__init(file)) || make_index(file, scan_bytes);
+}
+
+void cfi_file__release(struct cfi_file *file)
+{
+	array__free(&file->functions);
+}
+
 bool cfi_file__find(const struct cfi_file *file, uint64_t address, struct cfi_row *row)
 {
 	struct cie cie;
 	struct fde fde;
-	uint64_t at;
+	uint64_t at = 0;
+	bool told = file->functions.nr ? functions__find(file, address, &at)
+				       : index__find(file, address, &at);
 
-	if (!index__find(file, address, &at) || !fde__read(file, at, &fde, &cie) ||
-	    address - fde.begin >= fde.size)
+	if (!told || !fde__read(file, at, &fde, &cie) || address - fde.begin >= fde.size)
 		return false;
 	*row = (struct cfi_row){.begin = fde.begin,
 				.return_reg = (uint8_t)cie.return_reg,

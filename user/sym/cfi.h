@@ -2,7 +2,8 @@
 /*
  * Call frame information of an ELF file: how to find the caller of a function that is at some
  * instruction (DWARF 5, 6.4; as .eh_frame has it: Linux Standard Base Core 5.0, 10.6). Found by the
- * file's own sorted index (.eh_frame_hdr), of which little is read.
+ * file's own sorted index (.eh_frame_hdr), of which little is read. A program that is linked
+ * statically has none: one is made, of what is read of the whole section, within bounds.
  *
  * Not with libdw: for a register number that a few bytes of a stranger's file claim it allocates
  * gigabytes, and without an index it makes a tree of all functions.
@@ -21,6 +22,14 @@
 /* All expressions of a row together; a signal's frame takes some 80 bytes. */
 #define CFI_EXPRESSION_BYTES 256
 
+/* What may be read and kept to make indexes: programs without one have some 100 KiB. */
+#define CFI_SCAN_BYTES (32ULL << 20)
+
+struct cfi_function {
+	uint64_t begin;
+	uint64_t record; /* where it is told of */
+};
+
 struct cfi_file {
 	struct elf_file elf;
 	struct elf_segment loads[CFI_MAX_LOADS];
@@ -28,6 +37,10 @@ struct cfi_file {
 	uint64_t index; /* address of .eh_frame_hdr */
 	uint64_t table; /* and of its entries */
 	uint64_t nr_entries;
+	struct {
+		struct cfi_function *items;
+		size_t nr, cap;
+	} functions; /* sorted, of a file without an index */
 };
 
 enum cfi_rule {
@@ -60,8 +73,12 @@ struct cfi_row {
 	uint16_t expressions_bytes;
 };
 
-/* fd: of a stranger's file, borrowed. False: it has no information that could be used. */
-bool cfi_file__init(struct cfi_file *file, int fd);
+/*
+ * fd: of a stranger's file, borrowed. scan_bytes: what may be read to make an index, of which is
+ * taken what was. False: it has no information that could be used.
+ */
+bool cfi_file__init(struct cfi_file *file, int fd, uint64_t *scan_bytes);
+void cfi_file__release(struct cfi_file *file);
 
 /* The address, as the file has them, of what is at an offset in it. False: none. */
 bool cfi_file__address(const struct cfi_file *file, uint64_t file_offset, uint64_t *ret);

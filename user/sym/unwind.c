@@ -64,6 +64,7 @@ struct walk {
 	} frames;
 	uint64_t regs[CFI_REGS];
 	uint64_t steps;
+	uint64_t scan_bytes; /* left for files without an index */
 	unsigned int nr_signals;
 	bool after_call; /* the instruction is the one after a call */
 	bool chained;	 /* it was come to by a frame pointer, and so was the next one */
@@ -107,7 +108,7 @@ static const struct cfi_file *walk__file(struct walk *walk, uint32_t module)
 	if (!file->opened) {
 		file->opened = true;
 		fd = walk->unwind->open(walk->unwind->ctx, module);
-		file->known = fd >= 0 && cfi_file__init(&file->file, fd);
+		file->known = fd >= 0 && cfi_file__init(&file->file, fd, &walk->scan_bytes);
 	}
 	return file->known ? &file->file : NULL;
 }
@@ -358,13 +359,15 @@ static void walk__release(struct walk *walk)
 	}
 	array__free(&walk->site_list);
 	array__free(&walk->frames);
+	for (size_t i = 0; i < walk->unwind->nr_modules; i++)
+		cfi_file__release(&walk->files[i].file);
 	free(walk->files);
 }
 
 int unwind__walk(const struct unwind *unwind, struct unwound *ret)
 {
 	struct unwound out = {};
-	struct walk walk = {.unwind = unwind, .out = &out};
+	struct walk walk = {.unwind = unwind, .out = &out, .scan_bytes = CFI_SCAN_BYTES};
 	int err;
 
 	walk.files = calloc(unwind->nr_modules + 1, sizeof(*walk.files));

@@ -52,7 +52,7 @@ struct unwound {
 	size_t nr_frames;
 	bool whole;	  /* to the thread's begin */
 	bool by_pointers; /* by frame pointers, in part: functions without have been passed by */
-	bool no_file;	  /* it came to code of a file that cannot be read: no more than a guess */
+	bool no_file; /* it came to code of a file that cannot be read or tells nothing: a guess */
 };
 
 /* 0 or -ENOMEM. There is always the first frame. */
