@@ -282,6 +282,21 @@ static void test_phrase(void **state)
 	assert_phrase(&backtrace, true, "in leaf()");
 }
 
+static void test_phrase_of_many(void **state)
+{
+	struct report_frame frames[5] = {};
+	struct report_backtrace backtrace = {.depth = 50, .frames = frames, .nr_frames = 5};
+	static char names[5][2] = {"a", "b", "c", "d", "e"};
+
+	(void)state;
+	for (size_t i = 0; i < 5; i++)
+		frames[i] = (struct report_frame){.symbol = names[i], .repeat = 1};
+	frames[0].cycle = 5;
+	frames[0].repeat = 10;
+	assert_phrase(&backtrace, true, "in a() → b() → c() → d() → … × 10");
+	assert_phrase(&backtrace, false, "in a() -> b() -> c() -> d() -> ... x 10");
+}
+
 /* The innermost has no name. */
 static void test_phrase_of_caller(void **state)
 {
@@ -320,6 +335,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_json, feed__setup, feed__teardown),
 		cmocka_unit_test(test_phrase),
 		cmocka_unit_test(test_phrase_of_caller),
+		cmocka_unit_test(test_phrase_of_many),
 	};
 
 	return cmocka_run_group_tests_name("model_backtrace", tests, NULL, NULL);

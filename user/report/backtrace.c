@@ -93,16 +93,22 @@ void report_frame__print(const struct report_frame *frame, const char *call, FIL
 		fprintf(out, "0x%llx", (unsigned long long)frame->ip);
 }
 
+/* Of a recursion of many functions so many will do: an interpreter's goes through dozens. */
+#define PHRASE_FUNCTIONS 4
+
 static void add_recursion(FILE *out, const struct report_backtrace *backtrace, size_t first,
 			  bool utf8)
 {
 	const struct report_frame *frame = &backtrace->frames[first];
+	uint32_t nr = frame->cycle < PHRASE_FUNCTIONS ? frame->cycle : PHRASE_FUNCTIONS;
 
 	fputs("in ", out);
-	for (uint32_t i = 0; i < frame->cycle && first + i < backtrace->nr_frames; i++) {
+	for (uint32_t i = 0; i < nr && first + i < backtrace->nr_frames; i++) {
 		fputs(!i ? "" : utf8 ? " → " : " -> ", out);
 		report_frame__print(&frame[i], "()", out);
 	}
+	if (frame->cycle > nr)
+		fputs(utf8 ? " → …" : " -> ...", out);
 	fprintf(out, " %s %s%s", utf8 ? "×" : "x", units__count(frame->repeat).s,
 		backtrace->cut_off ? " or more" : "");
 }
