@@ -114,8 +114,7 @@ __attribute__((noinline)) int stack__send(__u64 signal_time_ns, __u64 sp, __u32 
 	__builtin_memset(rec->regs, 0, sizeof(rec->regs));
 	regs__by_dwarf_number(current__regs(), rec->regs);
 	__builtin_memset(rec->pages, 0, sizeof(rec->pages));
-	/* Interrupts are off: whatever faults on this CPU meanwhile is the copying, and not
-	 * counted. */
+	/* Interrupts are off: what faults on this CPU meanwhile is the copying, and is left out. */
 	batch = batch__of_cpu();
 	if (batch)
 		__sync_fetch_and_add(&batch->busy, 1);

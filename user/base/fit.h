@@ -2,7 +2,7 @@
 #ifndef MEMTRACE_FIT_H
 #define MEMTRACE_FIT_H
 
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 
 /* Copies a text; of one that does not fit, as much as does, with "..." at its end. size > 3. */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/units.h"
 #include "base/errno_name.h"
+#include "base/units.h"
 #include "render/chart.h"
 #include "render/sections.h"
 #include "render/table.h"

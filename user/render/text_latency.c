@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/units.h"
 #include "base/path.h"
+#include "base/units.h"
 #include "render/chart.h"
 #include "render/sections.h"
 #include "render/table.h"

@@ -2,11 +2,11 @@
 /* Which processes of two reports belong together. */
 #include "report/diff_match.h"
 
-#include "base/path.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/path.h"
 
 #define DELETED " (deleted)"
 
